@@ -71,6 +71,11 @@ class StopCapture:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordSound:
+    """Open the microphone too, from now on; asked for in audio mode ``on-hold`` only."""
+
+
+@dataclass(frozen=True, slots=True)
 class EndJourney:
     """Close the log of ``journey`` with its end."""
 
@@ -123,6 +128,7 @@ Command = (
     | ForgetConsent
     | StartCapture
     | StopCapture
+    | RecordSound
     | EndJourney
     | Hold
     | Note
