@@ -58,9 +58,10 @@ class ForgetConsent:
 
 @dataclass(frozen=True, slots=True)
 class StartCapture:
-    """Open camera and microphone and record into ``journey``."""
+    """Open the camera, and the microphone where ``sound`` is wanted, and record into ``journey``."""
 
     journey: str
+    sound: bool
 
 
 @dataclass(frozen=True, slots=True)
