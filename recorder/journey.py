@@ -141,7 +141,7 @@ TABLE: dict[StateName, dict[type, Row]] = {
         on.ConsentRecorded: Row(rows.consent_recorded),
         on.FirstDurable: Row(rows.fresh),
         on.DurableStale: Row(rows.stale),
-        on.Sealed: Row(rows.sealed_in_run_on, ENDS),
+        on.Sealed: Row(rows.sealed_in_run_on, (S.PARKED,)),
         on.StopRequested: Row(rows.stop, (S.SEALING, S.PARKED)),
         on.Resumed: IGNORE,
     },
@@ -195,7 +195,6 @@ def diagram() -> str:
         arrows: dict[StateName, list[str]] = {}
         for event, row in row_of.items():
             for target in row.targets:
-                if target is not name:
-                    arrows.setdefault(target, []).append("time" if event is on.Tick else event.__name__)
+                arrows.setdefault(target, []).append("time" if event is on.Tick else event.__name__)
         lines += [f"    {name.value} --> {target.value}: {', '.join(causes)}" for target, causes in arrows.items()]
     return "\n".join(lines) + "\n"

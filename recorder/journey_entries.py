@@ -33,6 +33,7 @@ def forget(j: Journey) -> Journey:
         notice_playing=False,
         notice_ended_s=None,
         notice_finished=False,
+        deadline_s=0.0,
         failed_since_s=None,
         retry_s=RETRY_FIRST_S,
         end_reason="",
