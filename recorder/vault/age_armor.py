@@ -23,9 +23,7 @@ _LINE_LIMIT = 256
 
 def armor(data: bytes) -> bytes:
     """``data`` as armored text, ending in a newline."""
-    lines = [
-        base64.b64encode(data[start : start + _BYTES_A_LINE]) for start in range(0, len(data), _BYTES_A_LINE)
-    ]
+    lines = [base64.b64encode(data[start : start + _BYTES_A_LINE]) for start in range(0, len(data), _BYTES_A_LINE)]
     return b"\n".join([BEGIN, *lines, END, b""])
 
 

@@ -1,0 +1,319 @@
+"""PURE. What an MP4 says about itself: boxes, tracks, fragments.
+
+Capture reads from it how far a fragment reaches, the vault pads with its ``free`` box, the office joins fragments by
+it. Sources: ISO/IEC 14496-12 (sections named below). Every size and count comes from a file that anyone may have
+written: each is checked against the bytes at hand before it is believed, and what does not fit is a MediaError.
+"""
+
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from recorder.errors import MediaError
+
+MIN_BOX_BYTES = 8
+MAX_BOX_BYTES = 1 << 26  # 64 MiB: a fragment is a fraction of a second; a larger box is not ours
+_LARGE_HEADER_BYTES = 16
+_MAX_SAMPLES = 1 << 20  # in one run; without per-sample fields a count costs its author four bytes
+
+# 8.8.7 and 8.8.8: flags of tfhd and trun
+_TFHD_BASE_OFFSET, _TFHD_DESCRIPTION, _TFHD_DURATION, _TFHD_SIZE, _TFHD_FLAGS = 0x1, 0x2, 0x8, 0x10, 0x20
+_TRUN_DATA_OFFSET, _TRUN_FIRST_FLAGS = 0x1, 0x4
+_TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_COMPOSITION = 0x100, 0x200, 0x400, 0x800
+_NON_SYNC = 0x10000  # 8.8.3.1: sample_is_non_sync_sample
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One whole box. ``data``: header and payload; ``kind``: its four characters."""
+
+    kind: str
+    data: bytes
+    header_bytes: int
+
+    @property
+    def payload(self) -> bytes:
+        """What follows the header."""
+        return self.data[self.header_bytes :]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleDefaults:
+    """What a sample is where its run does not say (``trex``, 8.8.3). ``duration`` in the track's timescale."""
+
+    duration: int = 0
+    size: int = 0
+    flags: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A track as the init segment declares it.
+
+    ``handler``: ``vide`` or ``soun``. ``timescale``: units a second. ``description``: its ``stsd`` box, which is equal
+    where the codec parameters are. ``media_start``: the media time shown first, in ``timescale`` (edit list).
+    ``delay``: how long the movie waits before that, in ``movie_timescale``.
+    """
+
+    track_id: int
+    handler: str
+    timescale: int
+    description: bytes
+    defaults: SampleDefaults
+    movie_timescale: int
+    media_start: int
+    delay: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive samples of one track, bytes and times. ``data_offset``: from the first byte of the ``moof``."""
+
+    data_offset: int
+    durations: tuple[int, ...]
+    sizes: tuple[int, ...]
+    sync: tuple[bool, ...]
+    composition_offsets: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackFragment:
+    """What one ``moof`` holds of one track. ``base_decode_time`` in the track's timescale."""
+
+    track_id: int
+    base_decode_time: int
+    runs: tuple[Run, ...]
+
+    @property
+    def duration(self) -> int:
+        """The sum of its samples' durations, in the track's timescale."""
+        return sum(sum(run.durations) for run in self.runs)
+
+    @property
+    def sample_count(self) -> int:
+        """How many samples it holds."""
+        return sum(len(run.durations) for run in self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class FragmentTimes:
+    """How far one fragment reaches in one track, in the track's timescale."""
+
+    base_decode_time: int
+    duration: int
+    sample_count: int
+
+
+def free_box(size: int) -> bytes:
+    """A ``free`` box of ``size`` bytes in all (8.1.2), which every player skips; ValueError below eight."""
+    if not MIN_BOX_BYTES <= size <= MAX_BOX_BYTES:
+        raise ValueError(f"a free box has {MIN_BOX_BYTES} to {MAX_BOX_BYTES} bytes, not {size}")
+    return struct.pack(">I4s", size, b"free") + bytes(size - MIN_BOX_BYTES)
+
+
+class BoxSplitter:
+    """Cuts a stream of bytes into whole boxes, whatever pieces it comes in."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of a box that has not come to its end."""
+        return len(self._pending)
+
+    def push(self, data: bytes) -> Iterator[Box]:
+        """The boxes that ``data`` completes; exhaust it before the next push. MediaError where no box can begin."""
+        self._pending += data
+        start = 0
+        try:
+            while (extent := _extent(self._pending, start)) is not None:
+                kind, header_bytes, size = extent
+                if len(self._pending) - start < size:
+                    break
+                box = Box(kind, bytes(memoryview(self._pending)[start : start + size]), header_bytes)
+                start += size
+                yield box
+        finally:
+            del self._pending[:start]
+
+
+def iter_boxes(data: bytes) -> Iterator[Box]:
+    """The boxes that fill ``data``, a file's or a box's payload; MediaError where the last one is cut off."""
+    splitter = BoxSplitter()
+    yield from splitter.push(data)
+    if splitter.pending_bytes:
+        raise MediaError(f"The MP4 is cut off: {splitter.pending_bytes} bytes at its end are no whole box.")
+
+
+def read_tracks(moov: bytes) -> dict[int, Track]:
+    """The tracks declared by a ``moov`` box, by their id (8.3)."""
+    boxes = list(iter_boxes(_payload(moov, "moov")))
+    movie_timescale = _timescale(_only(boxes, "mvhd").payload)
+    defaults = {}
+    for mvex in (box for box in boxes if box.kind == "mvex"):
+        for trex in (box for box in iter_boxes(mvex.payload) if box.kind == "trex"):
+            track_id, _, duration, size, flags = _unpack(">4x5I", trex.payload)
+            defaults[track_id] = SampleDefaults(duration, size, flags)
+    tracks = [_read_track(box.payload, defaults, movie_timescale) for box in boxes if box.kind == "trak"]
+    return {track.track_id: track for track in tracks}
+
+
+def track_timescales(moov: bytes) -> dict[int, int]:
+    """Units a second of each track of a ``moov`` box, by the track's id."""
+    return {track_id: track.timescale for track_id, track in read_tracks(moov).items()}
+
+
+def read_fragment(moof: bytes, defaults: Mapping[int, SampleDefaults] | None = None) -> tuple[TrackFragment, ...]:
+    """What a ``moof`` box holds (8.8), with ``defaults`` by track from the init segment where it has them.
+
+    MediaError where offsets do not count from the ``moof`` (no default-base-is-moof recorder writes such).
+    """
+    return tuple(
+        _read_track_fragment(box.payload, defaults or {})
+        for box in iter_boxes(_payload(moof, "moof"))
+        if box.kind == "traf"
+    )
+
+
+def fragment_times(moof: bytes, defaults: Mapping[int, SampleDefaults] | None = None) -> dict[int, FragmentTimes]:
+    """How far the fragment of a ``moof`` box reaches in each track, by the track's id."""
+    return {
+        part.track_id: FragmentTimes(part.base_decode_time, part.duration, part.sample_count)
+        for part in read_fragment(moof, defaults)
+    }
+
+
+# --- the boxes one by one ----------------------------------------------------------------------------------------
+
+
+def _extent(data: bytearray, start: int) -> tuple[str, int, int] | None:
+    """Kind, header length and length of the box at ``start`` (4.2); None where its header is not whole yet."""
+    if len(data) - start < MIN_BOX_BYTES:
+        return None
+    size, kind = struct.unpack_from(">I4s", data, start)
+    header_bytes = MIN_BOX_BYTES
+    if size == 1:  # 64-bit length
+        if len(data) - start < _LARGE_HEADER_BYTES:
+            return None
+        (size,) = struct.unpack_from(">Q", data, start + MIN_BOX_BYTES)
+        header_bytes = _LARGE_HEADER_BYTES
+    if not header_bytes <= size <= MAX_BOX_BYTES:
+        raise MediaError(f"This is not an MP4 of a recorder: a box {kind!r} claims {size} bytes.")
+    return kind.decode("latin-1"), header_bytes, size
+
+
+def _payload(data: bytes, kind: str) -> bytes:
+    box = next(iter_boxes(data), None)
+    if box is None or box.kind != kind:
+        raise MediaError(f"The MP4 has no {kind} box where one belongs.")
+    return box.payload
+
+
+def _only(boxes: list[Box], kind: str) -> Box:
+    found = [box for box in boxes if box.kind == kind]
+    if len(found) != 1:
+        raise MediaError(f"The MP4 has {len(found)} boxes {kind} where one belongs.")
+    return found[0]
+
+
+def _unpack(layout: str, data: bytes, start: int = 0) -> tuple[int, ...]:
+    try:
+        return struct.unpack_from(layout, data, start)
+    except struct.error as error:
+        raise MediaError("The MP4 has a box that is shorter than what it must hold.") from error
+
+
+def _timescale(payload: bytes) -> int:
+    """Of mvhd (8.2.2) and mdhd (8.4.2), which agree up to here."""
+    (version,) = _unpack(">B", payload)
+    (timescale,) = _unpack(">4x16xI" if version == 1 else ">4x8xI", payload)
+    if timescale == 0:
+        raise MediaError("The MP4 has a track or movie with a timescale of zero.")
+    return timescale
+
+
+def _read_track(payload: bytes, defaults: Mapping[int, SampleDefaults], movie_timescale: int) -> Track:
+    boxes = list(iter_boxes(payload))
+    tkhd = _only(boxes, "tkhd").payload  # 8.3.2
+    (version,) = _unpack(">B", tkhd)
+    (track_id,) = _unpack(">4x16xI" if version == 1 else ">4x8xI", tkhd)
+    media = list(iter_boxes(_only(boxes, "mdia").payload))
+    (handler,) = struct.unpack(">4s", _only(media, "hdlr").payload[8:12].ljust(4))  # 8.4.3
+    tables = list(iter_boxes(_only(list(iter_boxes(_only(media, "minf").payload)), "stbl").payload))
+    edits = [box for box in boxes if box.kind == "edts"]
+    delay, media_start = _read_edits(edits[0].payload) if edits else (0, 0)
+    return Track(
+        track_id=track_id,
+        handler=handler.decode("latin-1"),
+        timescale=_timescale(_only(media, "mdhd").payload),
+        description=_only(tables, "stsd").data,
+        defaults=defaults.get(track_id, SampleDefaults()),
+        movie_timescale=movie_timescale,
+        media_start=media_start,
+        delay=delay,
+    )
+
+
+def _read_edits(edts: bytes) -> tuple[int, int]:
+    """Delay and first media time of an edit list (8.6.6): empty edits, then one that shows media."""
+    elst = _only(list(iter_boxes(edts)), "elst").payload
+    version, count = _unpack(">B3xI", elst)
+    layout = ">QqI" if version == 1 else ">IiI"
+    delay = 0
+    for index in range(min(count, 16)):  # a recorder writes two at most
+        duration, media_time, _rate = _unpack(layout, elst, 8 + index * struct.calcsize(layout))
+        if media_time >= 0:
+            return delay, media_time
+        delay += duration
+    return delay, 0
+
+
+def _read_track_fragment(payload: bytes, defaults: Mapping[int, SampleDefaults]) -> TrackFragment:
+    boxes = list(iter_boxes(payload))
+    tfhd = _only(boxes, "tfhd").payload  # 8.8.7
+    flags_word, track_id = _unpack(">2I", tfhd)
+    if flags_word & _TFHD_BASE_OFFSET:
+        raise MediaError("The MP4 counts a fragment's bytes from elsewhere than the fragment.")
+    known = defaults.get(track_id, SampleDefaults())
+    position = 8 + (4 if flags_word & _TFHD_DESCRIPTION else 0)
+    values = [known.duration, known.size, known.flags]
+    for index, flag in enumerate((_TFHD_DURATION, _TFHD_SIZE, _TFHD_FLAGS)):
+        if flags_word & flag:
+            (values[index],) = _unpack(">I", tfhd, position)
+            position += 4
+    tfdt = _only(boxes, "tfdt").payload  # 8.8.12
+    (version,) = _unpack(">B", tfdt)
+    (base_decode_time,) = _unpack(">4xQ" if version == 1 else ">4xI", tfdt)
+    runs = tuple(_read_run(box.payload, SampleDefaults(*values)) for box in boxes if box.kind == "trun")
+    return TrackFragment(track_id, base_decode_time, runs)
+
+
+def _read_run(payload: bytes, defaults: SampleDefaults) -> Run:
+    """One ``trun`` (8.8.8)."""
+    flags_word, count = _unpack(">2I", payload)
+    if not flags_word & _TRUN_DATA_OFFSET or count > _MAX_SAMPLES:
+        raise MediaError("The MP4 has a fragment without the place, or with an absurd number, of its samples.")
+    (data_offset,) = _unpack(">i", payload, 8)
+    position = 12
+    first_flags = None
+    if flags_word & _TRUN_FIRST_FLAGS:
+        (first_flags,) = _unpack(">I", payload, position)
+        position += 4
+    present = [flag for flag in (_TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_COMPOSITION) if flags_word & flag]
+    table = _unpack(f">{count * len(present)}I", payload, position)
+
+    def column(flag: int, default: int) -> tuple[int, ...]:
+        return table[present.index(flag) :: len(present)] if flag in present else (default,) * count
+
+    flags = column(_TRUN_FLAGS, defaults.flags)
+    if first_flags is not None:
+        flags = (first_flags, *flags[1:])[:count]
+    return Run(
+        data_offset=data_offset,
+        durations=column(_TRUN_DURATION, defaults.duration),
+        sizes=column(_TRUN_SIZE, defaults.size),
+        sync=tuple(not flag & _NON_SYNC for flag in flags),
+        # signed in version 1, and small in version 0: two's complement reads both
+        composition_offsets=tuple((value ^ 1 << 31) - (1 << 31) for value in column(_TRUN_COMPOSITION, 0)),
+    )
