@@ -39,7 +39,10 @@ class Loudspeaker(Protocol):
     """Plays one thing at a time; a new one replaces the old."""
 
     def play(self, wav: Path, done: Callable[[bool], None]) -> None:
-        """Begin to play; ``done(finished)`` is called once, from any thread. Never raises: no device is ``done(False)``."""
+        """Begin to play; ``done(finished)`` is called once, from any thread.
+
+        Never raises: no device, no file, replaced or closed before its end is ``done(False)``.
+        """
         ...
 
     def close(self) -> None:
