@@ -105,13 +105,6 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
-    """Copy held journeys to ``target``; answered by ExportDone or ExportFailed."""
-
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
 class PowerOff:
     """Set the alarm for the next deletion and ask for power to be cut."""
 
@@ -134,7 +127,6 @@ Command = (
     | Hold
     | Note
     | Sweep
-    | Export
     | PowerOff
     | Exit
 )

@@ -112,7 +112,7 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class StickInserted:
-    """A stick for export was plugged in; ``target`` is where it is mounted."""
+    """Held journeys are being copied to ``target``, by a process of their own."""
 
     target: str
 

@@ -305,8 +305,8 @@ def sealed_at_end(j: Journey, _: on.Sealed) -> Outcome:
 
 
 def stick(j: Journey, e: on.StickInserted) -> Outcome:
-    """One export at a time."""
-    return (j, ()) if j.exporting else (replace(j, exporting=True), (do.Export(e.target),))
+    """Shown on the lamps until it is done or has failed."""
+    return replace(j, exporting=True), (do.Note("export-began", {"target": e.target}),)
 
 
 def export_done(j: Journey, _: on.ExportDone) -> Outcome:

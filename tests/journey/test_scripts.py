@@ -319,16 +319,18 @@ def test_a_release_can_make_the_recording_whole_again() -> None:
     assert script.journey.name is S.RECORDING
 
 
-def test_one_export_at_a_time() -> None:
-    """A second stick waits; done and failed are said."""
+def test_an_export_is_shown_and_said() -> None:
+    """From the stick to done or failed; recording goes on beside it."""
     script = recording()
-    assert script.tell(on.StickInserted("/a"), on.StickInserted("/b")) == [do.Export("/a")]
+    assert script.tell(on.StickInserted("/a")) == [do.Note("export-began", {"target": "/a"})]
+    assert script.journey.exporting
     assert script.tell(on.ExportDone()) == [do.Say(Phrase.EXPORT_DONE)]
     script.tell(on.StickInserted("/b"))
     assert script.tell(on.ExportFailed("The stick is full.")) == [
         do.Note("export-failed", {"reason": "The stick is full."}),
         do.Say(Phrase.EXPORT_FAILED),
     ]
+    assert (script.journey.exporting, script.journey.name) == (False, S.RECORDING)
 
 
 def test_a_clock_change_is_logged() -> None:

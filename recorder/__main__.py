@@ -1,0 +1,5 @@
+"""``python -m recorder`` is the same as ``cabin-recorder``."""
+
+from recorder.cli import main
+
+main()
