@@ -112,8 +112,8 @@ class Clerk:
         def job() -> None:
             self._journey = journey
             record = self._store.journey(journey)
-            last = max((segment.number for segment in record.segments), default=0)
-            self._post(CapturePlan(journey, timeline_origin_ns(record, self._clock.now()), last + 1))
+            origin_ns = timeline_origin_ns(record, self._clock.now())
+            self._post(CapturePlan(journey, origin_ns, record.next_segment))
 
         self._jobs.put(job)
 
@@ -205,7 +205,9 @@ class Clerk:
     def _meant_by(self, scope: on.HoldScope) -> tuple[str, ...]:
         if scope == "journey" and self._journey is not None:
             return (self._journey,)
-        on_board = tuple(record.id for record in self._store.journeys() if record.segments or record.id == self._journey)
+        on_board = tuple(
+            record.id for record in self._store.journeys() if record.segments or record.id == self._journey
+        )
         return on_board if scope == "all" else on_board[-1:]
 
 
@@ -214,7 +216,7 @@ def timeline_origin_ns(record: JourneyRecord, now: Instant) -> int:
 
     Raises NoSuchJourneyError where the journey's log does not say when it began.
     """
-    began = record.began
+    began = record.first
     if began is None:
         raise NoSuchJourneyError(f"Journey {record.id} has no readable beginning; end it and ask for consent again.")
     if began.boot_id == now.boot_id:

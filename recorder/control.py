@@ -103,7 +103,9 @@ def ask(path: Path, command: str, **arguments: Any) -> Answer:
     except (FileNotFoundError, ConnectionError) as error:
         raise NotRunningError(f"No recorder is running here (nothing answers on {path}).") from error
     except OSError as error:
-        raise NotRunningError(f"The recorder's control socket {path} cannot be used: {error.strerror or error}.") from error
+        raise NotRunningError(
+            f"The recorder's control socket {path} cannot be used: {error.strerror or error}."
+        ) from error
     if not line:
         raise NotRunningError("The recorder ended before it answered.")
     answer: Answer = json.loads(line)
