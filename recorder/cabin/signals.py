@@ -27,14 +27,11 @@ class Rhythm:
 
     def lit(self, at_s: float) -> bool:
         """Whether the lamp is lit ``at_s`` seconds after it was switched to this rhythm."""
-        rest_s = at_s % self.period_s
+        rest_s, began_s, lit = at_s % self.period_s, 0.0, False
         for lit_s, dark_s in self.beats_s:
-            if rest_s < lit_s:
-                return True
-            rest_s -= lit_s + dark_s
-            if rest_s < 0:
-                return False
-        return False
+            lit = lit or began_s <= rest_s < began_s + lit_s
+            began_s += lit_s + dark_s
+        return lit
 
 
 @dataclass(frozen=True, slots=True)
