@@ -1,0 +1,1 @@
+"""The vault: what lies on the card. See README.md in this directory."""

@@ -1,0 +1,113 @@
+"""What a journey's log says, digested: segments, consent, hold, and what time it was.
+
+Rules: entries are facts already read; a member that is missing or of the wrong type counts as not said. A wall clock
+that was synchronised anywhere in a boot proves the time of everything in that boot, before and after.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from recorder.timekeeping import Instant
+from recorder.vault import words
+from recorder.vault.journal import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class HoldInfo:
+    """Who holds a journey, since when (ISO 8601), and why."""
+
+    who: str
+    when: str
+    reason: str
+
+
+class Logbook:
+    """The entries of a journey's log. ``witness``: the ledger's about the same journey, where the log is damaged."""
+
+    def __init__(self, entries: Sequence[Entry], witness: Sequence[Entry] = ()) -> None:
+        self.entries = tuple(entries)
+        self._witness = tuple(witness)
+        self._proofs = {entry.boot_id: entry.instant for entry in entries if entry.clock == "synchronised"}
+        self.opened = self._by_number(words.SEGMENT_OPENED)
+        self.sealed = self._by_number(words.SEGMENT_SEALED)
+        self.torn = self._by_number(words.SEGMENT_TORN)
+
+    @property
+    def first(self) -> Instant | None:
+        """When the journey began."""
+        return self._when(words.JOURNEY_BEGAN)
+
+    @property
+    def ended(self) -> Instant | None:
+        """When the journey ended; None where it has not."""
+        return self._when(words.JOURNEY_ENDED)
+
+    @property
+    def last(self) -> Instant | None:
+        """Its last living moment: the last entry that is not written afterwards, by a hold or a recovery."""
+        living = [entry for entry in self.entries if entry.event not in words.WRITTEN_AFTERWARDS]
+        return living[-1].instant if living else self.first
+
+    @property
+    def consented(self) -> bool:
+        """Whether somebody agreed and nobody has withdrawn since."""
+        return _last_of(self.entries, words.CONSENT, words.WITHDRAWN) == words.CONSENT
+
+    @property
+    def held(self) -> bool:
+        """Whether there is a hold without a release, in the log or in the ledger."""
+        return any(_last_of(book, words.HOLD, words.RELEASE) == words.HOLD for book in (self.entries, self._witness))
+
+    @property
+    def hold(self) -> HoldInfo | None:
+        """The newest hold of the log, released or not."""
+        for entry in reversed(self.entries + self._witness):
+            if entry.event == words.HOLD:
+                return HoldInfo(str(entry.data.get("who")), entry.utc, str(entry.data.get("reason")))
+        return None
+
+    def about_hold(self, event: str, hold_sha256: str) -> Entry | None:
+        """The newest entry ``event`` (hold or release) about the ``HOLD`` with this hash."""
+        for entry in reversed(self.entries):
+            if entry.event == event and entry.data.get("hold_sha256") == hold_sha256:
+                return entry
+        return None
+
+    def first_of(self, number: int) -> Instant | None:
+        """The oldest frame of a segment; where its entry is lost, the beginning of the journey, which is older."""
+        return self._frame(self.opened.get(number), "first_boottime_ns") or self.first
+
+    def last_of(self, number: int) -> Instant | None:
+        """The newest frame of a sealed segment; None for any other."""
+        return self._frame(self.sealed.get(number), "last_boottime_ns")
+
+    def _frame(self, entry: Entry | None, member: str) -> Instant | None:
+        boottime_ns = None if entry is None else entry.data.get(member)
+        if entry is None or not isinstance(boottime_ns, int):
+            return None
+        known = self._proofs.get(entry.boot_id, entry.instant)
+        return Instant(known.utc_ns - known.boottime_ns + boottime_ns, boottime_ns, known.boot_id, known.quality)
+
+    def _when(self, event: str) -> Instant | None:
+        for entry in self.entries + self._witness:
+            if entry.event == event:
+                known = self._proofs.get(entry.boot_id, entry.instant)
+                utc_ns = known.utc_ns - known.boottime_ns + entry.boottime_ns
+                return Instant(utc_ns, entry.boottime_ns, entry.boot_id, known.quality)
+        return None
+
+    def _by_number(self, event: str) -> dict[int, Entry]:
+        return {
+            number: entry
+            for entry in self.entries
+            if entry.event == event and isinstance(number := entry.data.get("number"), int)
+        }
+
+
+def _last_of(entries: Iterable[Entry], *events: str) -> str | None:
+    """The last event among ``events`` that occurs."""
+    found = None
+    for entry in entries:
+        if entry.event in events:
+            found = entry.event
+    return found

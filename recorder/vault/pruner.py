@@ -1,0 +1,146 @@
+"""One sweep: read the store, plan, delete, report.
+
+Rules: what goes and why is :mod:`recorder.vault.retention`'s, how it goes is :mod:`recorder.vault.deletion`'s; a step
+that fails is an alarm in the report, and the others go on; what cannot be read is an alarm, never "nothing to do". A
+sweep works beside a running daemon and beside another sweep.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from recorder.errors import NoSuchJourneyError, RecorderError, StoreError
+from recorder.timekeeping import NS_PER_S, Clock, Instant
+from recorder.vault.deletion import BATCH_SEGMENTS, delete_log, delete_segments
+from recorder.vault.records import JourneyRecord
+from recorder.vault.retention import Policy, Reason, Verdict, plan
+from recorder.vault.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class SweepReport:
+    """What one sweep did. ``deleted``, ``kept``: a verdict with its reason for each segment.
+
+    ``spared``: planned to go, and held, live or already gone when its turn came. ``logs_deleted``: ids of journeys of
+    which nothing is left. ``alarms``: what went wrong, a sentence each. ``next_due_s``: seconds from ``at`` until the
+    next segment is due by time; None where none will be.
+    """
+
+    at: Instant
+    deleted: tuple[Verdict, ...]
+    kept: tuple[Verdict, ...]
+    spared: tuple[Verdict, ...]
+    logs_deleted: tuple[str, ...]
+    alarms: tuple[str, ...]
+    next_due_s: float | None
+
+    @property
+    def deleted_bytes(self) -> int:
+        """How much footage went."""
+        return sum(verdict.footage.size_bytes for verdict in self.deleted)
+
+    @property
+    def kept_bytes(self) -> int:
+        """How much footage stays."""
+        return sum(verdict.footage.size_bytes for verdict in self.kept)
+
+    @property
+    def held_bytes(self) -> int:
+        """How much of it is held."""
+        return sum(verdict.footage.size_bytes for verdict in self.kept if verdict.reason is Reason.HELD)
+
+    @property
+    def kept_counts(self) -> dict[Reason, int]:
+        """How many segments stay, by reason."""
+        return dict(Counter(verdict.reason for verdict in self.kept))
+
+    @property
+    def next_due_utc_ns(self) -> int | None:
+        """When the next segment is due, by the wall clock of :attr:`at`."""
+        return None if self.next_due_s is None else self.at.utc_ns + round(self.next_due_s * NS_PER_S)
+
+
+class Pruner:
+    """Deletes what is due, whenever it is told to."""
+
+    def __init__(self, store: Store, policy: Policy, clock: Clock) -> None:
+        self._store = store
+        self._policy = policy
+        self._clock = clock
+
+    def sweep(self) -> SweepReport:
+        """Delete what is due now. Never raises for the store: what went wrong is among the alarms."""
+        now = self._clock.now()
+        alarms: list[str] = []
+        journeys = self._journeys(alarms)
+        footage = [segment for journey in journeys for segment in journey.footage]
+        held = {journey.id for journey in journeys if journey.held}
+        decided = plan(footage, held, now, self._policy, self._free_bytes(alarms))
+        deleted, spared = self._delete(decided.delete, alarms)
+        if decided.short_bytes:
+            alarms.append(
+                f"{decided.short_bytes} bytes are missing of the {self._policy.min_free_bytes} to be kept free, "
+                "and all that is left is held or being written; export and release what is held."
+            )
+        return SweepReport(
+            at=now,
+            deleted=tuple(deleted),
+            kept=decided.keep,
+            spared=tuple(spared),
+            logs_deleted=tuple(journey.id for journey in journeys if self._delete_log(journey, alarms)),
+            alarms=tuple(alarms),
+            next_due_s=decided.next_due_s,
+        )
+
+    def _journeys(self, alarms: list[str]) -> tuple[JourneyRecord, ...]:
+        try:
+            journeys = self._store.journeys()
+        except StoreError as error:
+            alarms.append(str(error))
+            return ()
+        alarms += [problem for journey in journeys for problem in journey.problems]
+        return journeys
+
+    def _free_bytes(self, alarms: list[str]) -> int | None:
+        try:
+            return self._store.free_bytes()
+        except StoreError as error:
+            alarms.append(str(error))
+            return None
+
+    def _delete(self, verdicts: Sequence[Verdict], alarms: list[str]) -> tuple[list[Verdict], list[Verdict]]:
+        deleted: list[Verdict] = []
+        spared: list[Verdict] = []
+        for journey_id, batch in _batches(verdicts):
+            try:
+                erasure = delete_segments(self._store, journey_id, batch)
+            except NoSuchJourneyError:
+                spared += batch  # another sweep was quicker
+                continue
+            except RecorderError as error:
+                alarms.append(str(error))
+                continue
+            alarms += erasure.failed.values()
+            deleted += [verdict for verdict in batch if verdict.footage.number in erasure.gone]
+            spared += [verdict for verdict in batch if verdict.footage.number in erasure.kept]
+        return deleted, spared
+
+    def _delete_log(self, journey: JourneyRecord, alarms: list[str]) -> bool:
+        if journey.held or journey.ended is None:
+            return False
+        try:
+            return delete_log(self._store, journey.id)
+        except NoSuchJourneyError:
+            return False  # another sweep was quicker
+        except RecorderError as error:
+            alarms.append(str(error))
+            return False
+
+
+def _batches(verdicts: Sequence[Verdict]) -> Iterator[tuple[str, list[Verdict]]]:
+    """Neighbours of one journey, so many that nobody waits long for the lock; the order stays."""
+    for journey_id, neighbours in groupby(verdicts, key=lambda verdict: verdict.footage.journey):
+        batch = list(neighbours)
+        for start in range(0, len(batch), BATCH_SEGMENTS):
+            yield journey_id, batch[start : start + BATCH_SEGMENTS]

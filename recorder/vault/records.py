@@ -1,0 +1,250 @@
+"""What is known of a journey: read from its directory, afresh each time.
+
+Rules: files say what is there, the log says what it is (its signatures are for the office to check, not for each
+sweep). Damage is a problem with a sentence, never an empty answer: what a lost line of the log may have said is asked
+of the ledger, and where ``HOLD``, log and ledger do not agree, the journey is held.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from recorder.errors import LockTimeoutError, StoreError
+from recorder.timekeeping import Instant, iso_utc
+from recorder.vault import diskio
+from recorder.vault.journal import Entry, read_readable
+from recorder.vault.logbook import HoldInfo, Logbook
+from recorder.vault.retention import Footage
+
+JOURNEYS_NAME = "journeys"
+LEDGER_NAME = "ledger.jsonl"
+LOG_NAME = "log.jsonl"
+HOLD_NAME = "HOLD"
+Lock = Callable[[], AbstractContextManager[None]]
+_SEGMENT_FILE = re.compile(r"([0-9]{5,})\.(body|header)")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRecord:
+    """One segment on the card. ``began``, ``ended``: ISO 8601 UTC of its oldest and newest frame, None where unknown.
+
+    ``size_bytes``: header and body, which is the size of the age file they make. ``first``: its oldest frame by both
+    clocks. ``torn``: it was never sealed, and nobody writes it. ``signed``: the log knows the hash of its body.
+    ``live``: a process is writing it.
+    """
+
+    number: int
+    size_bytes: int
+    began: str | None
+    ended: str | None
+    first: Instant | None
+    torn: bool
+    signed: bool
+    live: bool
+    has_header: bool
+    has_body: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyRecord:
+    """One journey on the card. ``began``, ``ended``: ISO 8601 UTC, None where unknown or not yet.
+
+    ``first``, ``last``: its beginning and its last living moment, by both clocks. ``consented``: nobody withdrew since
+    the last consent. ``next_segment``: a number never used in it. ``problems``: what is wrong with it, a sentence each.
+    """
+
+    id: str
+    path: Path
+    began: str | None
+    ended: str | None
+    first: Instant | None
+    last: Instant | None
+    consented: bool
+    held: bool
+    hold: HoldInfo | None
+    segments: tuple[SegmentRecord, ...]
+    next_segment: int
+    problems: tuple[str, ...]
+
+    @property
+    def footage(self) -> tuple[Footage, ...]:
+        """Its segments, as retention sees them."""
+        return tuple(Footage(self.id, s.number, s.size_bytes, s.first, s.live) for s in self.segments)
+
+    @property
+    def size_bytes(self) -> int:
+        """What its segments take on the card."""
+        return sum(segment.size_bytes for segment in self.segments)
+
+
+def header_path(journey: Path, number: int) -> Path:
+    """Where the age header of a segment lies."""
+    return journey / f"{number:05d}.header"
+
+
+def body_path(journey: Path, number: int) -> Path:
+    """Where the nonce and the chunks of a segment lie."""
+    return journey / f"{number:05d}.body"
+
+
+def read_journeys(root: Path, lock: Lock | None = None) -> tuple[JourneyRecord, ...]:
+    """Every journey in the store ``root``, by name; none where there is no store yet. StoreError where unreadable.
+
+    ``lock`` locks the store, for a second look where the first met a problem: it may have fallen into the middle of
+    somebody's mutation.
+    """
+    journeys, ledger = root / JOURNEYS_NAME, root / LEDGER_NAME
+    if not journeys.exists() and not ledger.exists():
+        return ()
+    with diskio.disk_errors(f"{journeys} cannot be read"):
+        paths = sorted(path for path in journeys.iterdir() if is_journey(path))
+    return tuple(read_journey_twice(path, ledger, lock or (lambda: diskio.locked(root))) for path in paths)
+
+
+def read_journey_twice(path: Path, ledger: Path, lock: Lock) -> JourneyRecord:
+    """As :func:`read_journey`, and under the store's lock if there is a problem."""
+    record = read_journey(path, ledger)
+    if not record.problems:
+        return record
+    try:
+        with lock():
+            return read_journey(path, ledger)
+    except LockTimeoutError as error:
+        return replace(record, problems=(*record.problems, str(error)))
+
+
+def is_journey(path: Path) -> bool:
+    """Whether a path in the journeys' directory is one, and not half of one."""
+    return not diskio.is_temp(path.name) and path.is_dir()
+
+
+def read_journey(path: Path, ledger: Path) -> JourneyRecord:
+    """The journey in the directory ``path``; ``ledger`` is asked only where its log is damaged.
+
+    Never raises for damage: a journey of which nothing can be read is still a record, and its problems say so.
+    """
+    problems: list[str] = []
+    names = _names(path, problems)
+    log = Logbook(_entries(path / LOG_NAME, problems))
+    if problems:
+        log = Logbook(log.entries, _witness(path.name, ledger, problems))
+    numbers = sorted({int(match[1]) for match in map(_SEGMENT_FILE.fullmatch, names) if match})
+    held, hold = _held(path, HOLD_NAME in names, log, problems)
+    segments = tuple(_segment(path, number, log, problems) for number in numbers)
+    return JourneyRecord(
+        id=path.name,
+        path=path,
+        began=_iso(log.first),
+        ended=_iso(log.ended),
+        first=log.first,
+        last=log.last,
+        consented=log.consented,
+        held=held,
+        hold=hold,
+        segments=segments,
+        next_segment=max([0, *numbers, *log.opened]) + 1,
+        problems=tuple(problems),
+    )
+
+
+def _names(path: Path, problems: list[str]) -> frozenset[str]:
+    try:
+        with diskio.disk_errors(f"{path} cannot be read"):
+            return frozenset(child.name for child in path.iterdir())
+    except StoreError as error:
+        problems.append(str(error))
+        return frozenset()
+
+
+def _entries(path: Path, problems: list[str]) -> tuple[Entry, ...]:
+    try:
+        entries, damaged = read_readable(path)
+    except StoreError as error:
+        problems.append(str(error))
+        return ()
+    problems += [f"{path}, line {number} cannot be read; it is damaged." for number in damaged]
+    if not entries and not damaged:
+        problems.append(f"{path} is empty.")
+    return entries
+
+
+def _witness(journey: str, ledger: Path, problems: list[str]) -> tuple[Entry, ...]:
+    """What the ledger says of a journey whose own log is damaged."""
+    try:
+        entries, damaged = read_readable(ledger)
+    except StoreError as error:
+        problems.append(str(error))
+        return ()
+    problems += [f"{ledger}, line {number} cannot be read; it is damaged." for number in damaged]
+    return tuple(entry for entry in entries if entry.data.get("journey") == journey)
+
+
+def _held(path: Path, has_file: bool, log: Logbook, problems: list[str]) -> tuple[bool, HoldInfo | None]:
+    hold = log.hold
+    if has_file:
+        try:
+            hold = read_hold(path / HOLD_NAME)
+        except StoreError as error:
+            problems.append(str(error))
+        if not log.held:
+            problems.append(f"{path.name} has a HOLD that its log does not; it is kept. Hold it again, or release it.")
+    elif log.held:
+        problems.append(f"{path.name} is held by its log, but HOLD is gone; it is kept. Hold it again, or release it.")
+    return has_file or log.held, hold if has_file or log.held else None
+
+
+def read_hold(path: Path) -> HoldInfo:
+    """Who, when and why, from a ``HOLD``; StoreError where it cannot be read or says something else."""
+    with diskio.disk_errors(f"{path} cannot be read"):
+        data = path.read_bytes()
+    try:
+        members = json.loads(data)
+        return HoldInfo(str(members["who"]), str(members["when"]), str(members["reason"]))
+    except (ValueError, LookupError, TypeError) as error:
+        raise StoreError(f"{path} is damaged; what it holds is kept.") from error
+
+
+def _segment(path: Path, number: int, log: Logbook, problems: list[str]) -> SegmentRecord:
+    header, body = header_path(path, number), body_path(path, number)
+    header_bytes, body_bytes = _size(header), _size(body)
+    is_sealed = number in log.sealed
+    is_live = not is_sealed and body_bytes is not None and _is_live(body, problems)
+    if header_bytes is None and body_bytes is not None:
+        problems.append(f"{body} has no header: nobody can open it.")
+    first = log.first_of(number)
+    return SegmentRecord(
+        number=number,
+        size_bytes=(header_bytes or 0) + (body_bytes or 0),
+        began=_iso(first),
+        ended=_iso(log.last_of(number)),
+        first=first,
+        torn=not is_sealed and not is_live,
+        signed=is_sealed or number in log.torn,
+        live=is_live,
+        has_header=header_bytes is not None,
+        has_body=body_bytes is not None,
+    )
+
+
+def _is_live(body: Path, problems: list[str]) -> bool:
+    try:
+        with diskio.disk_errors(f"{body} cannot be read"):
+            return diskio.is_locked(body)
+    except StoreError as error:
+        problems.append(str(error))
+        return False
+
+
+def _size(path: Path) -> int | None:
+    """None where there is no such file, any more."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _iso(instant: Instant | None) -> str | None:
+    return None if instant is None else iso_utc(instant.utc_ns)

@@ -1,0 +1,259 @@
+"""What a start does before anything else: finish what was begun, sign what was torn, and say so in the ledger.
+
+Rules: it works on every prefix of every write, and after a cut of itself; twice is as good as once; it runs beside a
+daemon and touches nothing that a living process writes; a journey that cannot be mended is an alarm and does not keep
+the others from it. The numbered procedure is in the README.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recorder.errors import RecorderError
+from recorder.timekeeping import Instant
+from recorder.vault import deletion, diskio, mending, words
+from recorder.vault.journal import GENESIS, Entry, Journal, complete_lines, line_hash, read_backwards
+from recorder.vault.mending import TornSegment
+from recorder.vault.records import JourneyRecord, body_path
+from recorder.vault.store import Store
+
+FOUND_OPEN = "found-open"  # why recovery ends a journey: it was neither ended nor the last
+_LONG_WAY_BACK = 256  # entries: beyond these a `recovered` is written though there is nothing to tell
+
+
+@dataclass(frozen=True, slots=True)
+class UnendedJourney:
+    """The last journey, where nobody ended it: what a daemon needs to decide whether it goes on.
+
+    ``last``: its last living moment in the log. ``last_written_utc_ns``: when its last body was written to, by the wall
+    clock of then, whatever that was worth; None without a body. ``consented``: nobody has withdrawn.
+    """
+
+    id: str
+    began: Instant | None
+    last: Instant | None
+    last_written_utc_ns: int | None
+    consented: bool
+    held: bool
+    next_segment: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What was found and mended; everything empty where all was right.
+
+    ``torn_logs``: file and bytes cut. ``dropped``: temp files. ``deletions``: journeys in which one was finished or
+    withdrawn. ``holds``: journey, and which of hold and release was finished. ``ended``: journeys that were found open.
+    ``seen``: journeys of whose log the ledger did not know the head. ``alarms``: what is still wrong, a sentence each.
+    """
+
+    torn_logs: tuple[tuple[str, int], ...]
+    dropped: tuple[str, ...]
+    deletions: tuple[str, ...]
+    torn_segments: tuple[TornSegment, ...]
+    holds: tuple[tuple[str, str], ...]
+    ended: tuple[str, ...]
+    seen: tuple[str, ...]
+    alarms: tuple[str, ...]
+    unended: UnendedJourney | None
+
+    @property
+    def found(self) -> dict[str, Any]:
+        """What was found, for the ledger: only what is not empty."""
+        everything = {
+            "torn_logs": [list(torn) for torn in self.torn_logs],
+            "dropped": list(self.dropped),
+            "deletions": list(self.deletions),
+            "torn_segments": [torn.sentence for torn in self.torn_segments],
+            "holds": [list(hold) for hold in self.holds],
+            "ended": list(self.ended),
+            "seen": list(self.seen),
+            "alarms": list(self.alarms),
+        }
+        return {name: found for name, found in everything.items() if found}
+
+
+def recover(store: Store) -> RecoveryReport:
+    """Mend the store after whatever happened. StoreError only where the ledger or the list of journeys is unusable."""
+    return _Recovery(store).run()
+
+
+class _Recovery:
+    """One run of the procedure; the numbers are the README's."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._torn_logs: list[tuple[str, int]] = []
+        self._dropped: list[str] = []
+        self._deletions: list[str] = []
+        self._torn_segments: list[TornSegment] = []
+        self._holds: list[tuple[str, str]] = []
+        self._ended: list[str] = []
+        self._seen: list[str] = []
+        self._alarms: list[str] = []
+
+    def run(self) -> RecoveryReport:
+        store = self._store
+        self._mend_log(store.ledger)  # 1
+        way_back = _WayBack(store.ledger.path)  # 2
+        self._drop_temps()  # 3
+        for intent in way_back.intents.values():  # 4
+            self._finish_deletion(intent)
+        for journey in store.journeys():  # 5
+            self._mend_journey(journey)
+        journeys = self._in_order(store.journeys())
+        for journey in journeys[:-1]:  # 6
+            self._end(journey)
+        self._compare_heads([journey.id for journey in journeys])  # 7
+        report = self._report(journeys)
+        if report.found or way_back.length > _LONG_WAY_BACK:  # 8
+            heads = [[journey.id, store.log(journey.id).head] for journey in journeys]
+            store.ledger.append(words.RECOVERED, {"found": report.found, "heads": heads})
+        return report
+
+    @contextmanager
+    def _alarming(self) -> Iterator[None]:
+        """What fails in here is an alarm, and the rest goes on."""
+        try:
+            yield
+        except RecorderError as error:
+            self._alarms.append(str(error))
+
+    def _mend_log(self, log: Journal) -> None:
+        bytes_cut = log.mend()
+        if bytes_cut:
+            self._torn_logs.append((str(log.path.relative_to(self._store.root)), bytes_cut))
+
+    def _drop_temps(self) -> None:
+        with self._store.lock():  # whoever makes a temp file holds the lock meanwhile: these have no maker any more
+            journeys = [journey.path for journey in self._store.journeys()]
+            for directory in (self._store.root, self._store.journeys_path, *journeys):
+                with self._alarming(), diskio.disk_errors(f"{directory} cannot be read"):
+                    for path in sorted(filter(_is_temp, directory.iterdir())):
+                        self._drop(path)
+
+    def _drop(self, path: Path) -> None:
+        with self._alarming():
+            deletion.remove_temp(path)
+            self._dropped.append(str(path.relative_to(self._store.root)))
+
+    def _finish_deletion(self, intent: Entry) -> None:
+        with self._alarming():
+            erasure = deletion.finish_deletion(self._store, intent)
+            self._alarms += erasure.failed.values()
+            self._deletions.append(str(intent.data.get("journey")))
+
+    def _mend_journey(self, journey: JourneyRecord) -> None:
+        with self._alarming():
+            self._mend_log(self._store.log(journey.id))
+        if any(not segment.has_body for segment in journey.segments):
+            with self._alarming():
+                self._torn_segments += mending.drop_headers_without_body(self._store, journey.id)
+        if any(segment.torn and not segment.signed for segment in journey.segments):
+            with self._alarming():
+                self._torn_segments += mending.sign_torn_segments(self._store, journey.id)
+        if journey.problems:
+            with self._alarming():
+                mended = mending.mend_hold(self._store, journey.id)
+                if mended is not None:
+                    self._holds.append((journey.id, mended))
+
+    def _in_order(self, journeys: Iterable[JourneyRecord]) -> list[JourneyRecord]:
+        """As they began, by the ledger: names come from a wall clock. What the ledger does not know yet is newest."""
+        known = {journey_id: rank for rank, journey_id in enumerate(_WayBack(self._store.ledger.path).heads)}
+        return sorted(journeys, key=lambda journey: (known.get(journey.id, len(known)), journey.id))
+
+    def _end(self, journey: JourneyRecord) -> None:
+        if journey.ended is None and journey.first is not None:
+            with self._alarming():
+                self._store.end_journey(journey.id, FOUND_OPEN)
+                self._ended.append(journey.id)
+
+    def _compare_heads(self, journey_ids: Sequence[str]) -> None:
+        """The ledger's record of each log against the log: what is new is noted, what is missing is an alarm."""
+        heads = _WayBack(self._store.ledger.path).heads
+        self._alarms += [
+            f"{journey_id} is gone without a tombstone; somebody removed it."
+            for journey_id in heads
+            if journey_id not in journey_ids
+        ]
+        for journey_id in journey_ids:
+            with self._alarming():
+                self._compare_head(journey_id, heads.get(journey_id))
+
+    def _compare_head(self, journey_id: str, known: str | None) -> None:
+        log = self._store.log(journey_id)
+        if known == log.head:
+            return
+        with diskio.disk_errors(f"{log.path} cannot be read"):
+            lines, _ = complete_lines(log.path.read_bytes())
+        if known is not None and known not in {GENESIS, *map(line_hash, lines)}:
+            self._alarms.append(f"{log.path} lacks an entry that the ledger knows: it was altered.")
+        if known is None or self._store.journey(journey_id).ended is not None:
+            self._store.note_in_ledger(words.JOURNEY_SEEN, journey_id)
+            self._seen.append(journey_id)
+
+    def _report(self, journeys: Sequence[JourneyRecord]) -> RecoveryReport:
+        self._alarms += [problem for journey in journeys for problem in journey.problems]
+        last = journeys[-1] if journeys else None
+        return RecoveryReport(
+            torn_logs=tuple(self._torn_logs),
+            dropped=tuple(self._dropped),
+            deletions=tuple(self._deletions),
+            torn_segments=tuple(self._torn_segments),
+            holds=tuple(self._holds),
+            ended=tuple(self._ended),
+            seen=tuple(self._seen),
+            alarms=tuple(self._alarms),
+            unended=None if last is None or last.ended is not None else _unended(last),
+        )
+
+
+class _WayBack:
+    """What the ledger says since its last ``recovered``: deletions without an end, and the heads it knows of logs."""
+
+    def __init__(self, ledger: Path) -> None:
+        entries: list[Entry] = []
+        for entry in read_backwards(ledger):
+            entries.append(entry)
+            if entry.event == words.RECOVERED:
+                break
+        self.length = len(entries)
+        self.heads: dict[str, str] = {}  # in the order in which the journeys began
+        self.intents: dict[int, Entry] = {}
+        for entry in reversed(entries):
+            self._take(entry)
+
+    def _take(self, entry: Entry) -> None:
+        if entry.event == words.RECOVERED:
+            self.heads = dict(entry.data["heads"])
+        elif entry.event == words.TOMBSTONE_INTENT:
+            self.intents[entry.seq] = entry
+        elif entry.event in (words.TOMBSTONE_DONE, words.TOMBSTONE_WITHDRAWN):
+            intent = self.intents.pop(entry.data["intent"], None)
+            if intent is not None and "log" in intent.data and entry.event == words.TOMBSTONE_DONE:
+                self.heads.pop(intent.data["journey"], None)
+        elif "log_head" in entry.data:
+            self.heads[entry.data["journey"]] = entry.data["log_head"]
+
+
+def _is_temp(path: Path) -> bool:
+    return diskio.is_temp(path.name)
+
+
+def _unended(journey: JourneyRecord) -> UnendedJourney:
+    written_ns = [
+        body.stat().st_mtime_ns
+        for body in (body_path(journey.path, segment.number) for segment in journey.segments if segment.has_body)
+    ]
+    return UnendedJourney(
+        id=journey.id,
+        began=journey.first,
+        last=journey.last,
+        last_written_utc_ns=max(written_ns, default=None),
+        consented=journey.consented,
+        held=journey.held,
+        next_segment=journey.next_segment,
+    )

@@ -1,0 +1,197 @@
+"""Writing one segment: plaintext MP4 comes in, whole encrypted chunks lie on the card a moment later.
+
+Rules: nothing is written in the clear; a chunk is encrypted once; data is synced every 0.25 s, and what has waited for
+its chunk to fill for 0.5 s is pushed out with padding, so that a still scene is as safe as a lively one; errors are
+sticky: after one failure the body is closed and every call repeats it. The procedure is in the README.
+"""
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from recorder.errors import StoreError
+from recorder.timekeeping import Clock, Instant, iso_utc
+from recorder.vault import age, diskio, words
+from recorder.vault.journal import Journal
+from recorder.vault.padding import BoxTracker, padding
+
+SYNC_EVERY_NS = 250_000_000  # a power cut loses 0.24 s in the median and 0.37 s at most, for 1.2 times the writes
+PAD_AFTER_NS = 500_000_000
+
+Mark = TypeVar("Mark")
+
+
+class Facts(Protocol):
+    """What the caller knows of a finished segment."""
+
+    @property
+    def first_ns(self) -> int:
+        """Boottime of the oldest frame or sample."""
+        ...
+
+    @property
+    def last_ns(self) -> int:
+        """Boottime of the newest."""
+        ...
+
+    @property
+    def video_frames(self) -> int:
+        """How many, exactly."""
+        ...
+
+    @property
+    def audio_samples(self) -> int:
+        """How many, exactly."""
+        ...
+
+    @property
+    def gaps(self) -> Sequence[Mapping[str, Any]]:
+        """What is missing in between, as capture describes it; anything JSON."""
+        ...
+
+
+class SegmentWriter(Generic[Mark]):
+    """One body being written. Owned by one thread. A mark is any value; it comes back when what it marks is durable."""
+
+    def __init__(self, path: Path, number: int, file_key: bytes, log: Journal, *, clock: Clock, nothing: Mark) -> None:
+        """Create the body at ``path``, locked and durable; its header and their entry in ``log`` are there. StoreError.
+
+        ``nothing``: what :meth:`seal` gives back where nothing was ever written.
+        """
+        self.path = path
+        self.number = number
+        self._log = log
+        self._clock = clock
+        self._fd, nonce = _create_body(path)
+        self._encryptor = age.StreamEncryptor(file_key, nonce)
+        self._sha256 = hashlib.sha256(nonce)
+        self._size_bytes = len(nonce)
+        self._boxes = BoxTracker()
+        self._pushed_bytes = 0  # of plaintext, padding included
+        self._unsynced = False
+        self._marks: deque[tuple[int, Mark]] = deque()  # not yet durable, and where the plaintext they mark ends
+        self._durable = nothing
+        self._maintained_ns = self._synced_ns = clock.now().boottime_ns
+        self._waiting_ns: int | None = None  # since when the partial chunk has held data
+        self._failure: Exception | None = None
+
+    def write(self, data: bytes, mark: Mark) -> None:
+        """Append MP4. ``mark`` is handed back once ``data`` and all before it is durable. StoreError."""
+        with self._sticky():
+            self._boxes.feed(data)
+            self._push(data)
+            self._marks.append((self._pushed_bytes, mark))
+            if data and self._waiting_ns is None:
+                self._waiting_ns = self._maintained_ns  # at most a little too early, so it never waits too long
+
+    def maintain(self, now_ns: int) -> Mark | None:
+        """Pad and sync where due; the newest mark that has become durable, if any. ``now_ns``: boottime. StoreError.
+
+        Call it ten times a second or more often: what is written waits at most that much longer than it should.
+        """
+        with self._sticky():
+            self._maintained_ns = now_ns
+            padded = self._pad(now_ns)
+            if not self._unsynced or not (padded or now_ns - self._synced_ns >= SYNC_EVERY_NS):
+                return None
+            self._sync()
+            self._synced_ns = now_ns
+            return self._take_durable(self._pushed_bytes - self._encryptor.pending_bytes)
+
+    def seal(self, reason: str, facts: Facts) -> Mark:
+        """Write the final chunk, sync, sign the segment into the log, close; the mark of the last write. StoreError."""
+        with self._sticky():
+            self._out(self._encryptor.finish())
+            self._sync()
+            self._take_durable(self._pushed_bytes)
+            self._log.append(words.SEGMENT_SEALED, self._facts(reason, facts))
+        # Only now: a body that is neither locked nor sealed would be signed as torn by a recovery beside us.
+        self._close(StoreError(f"{self.path} is sealed; nothing can be added."))
+        return self._durable
+
+    @contextmanager
+    def _sticky(self) -> Iterator[None]:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            with diskio.disk_errors(f"{self.path} cannot be written"):
+                yield
+        except Exception as error:
+            self._close(error)
+            raise
+
+    def _close(self, failure: Exception) -> None:
+        """Let go of the body, and of its lock with it; ``failure`` is the answer to every later call."""
+        self._failure = failure
+        os.close(self._fd)
+
+    def _pad(self, now_ns: int) -> bool:
+        """Push the partial chunk out, where what is in it has waited long enough and padding may stand here."""
+        if self._waiting_ns is None or now_ns - self._waiting_ns < PAD_AFTER_NS or not self._boxes.may_pad:
+            return False
+        self._push(padding(self._encryptor.flush_bytes))
+        return True  # what has spilled into the next chunk is padding, and may wait for ever
+
+    def _push(self, data: bytes) -> None:
+        chunks = self._encryptor.push(data)
+        self._pushed_bytes += len(data)
+        if chunks:
+            self._out(chunks)
+            self._waiting_ns = None  # all that waited is out
+
+    def _out(self, encrypted: bytes) -> None:
+        diskio.write_all(self._fd, encrypted)
+        self._sha256.update(encrypted)
+        self._size_bytes += len(encrypted)
+        self._unsynced = True
+
+    def _sync(self) -> None:
+        os.fdatasync(self._fd)
+        self._unsynced = False
+
+    def _take_durable(self, until_bytes: int) -> Mark | None:
+        newest = None
+        while self._marks and self._marks[0][0] <= until_bytes:
+            newest = self._durable = self._marks.popleft()[1]
+        return newest
+
+    def _facts(self, reason: str, facts: Facts) -> dict[str, Any]:
+        now = self._clock.now()
+        return {
+            "number": self.number,
+            "reason": reason,
+            "body_sha256": self._sha256.hexdigest(),
+            "size_bytes": self._size_bytes,
+            "first_utc": utc_at(now, facts.first_ns),
+            "first_boottime_ns": facts.first_ns,
+            "last_utc": utc_at(now, facts.last_ns),
+            "last_boottime_ns": facts.last_ns,
+            "video_frames": facts.video_frames,
+            "audio_samples": facts.audio_samples,
+            "gaps": [dict(gap) for gap in facts.gaps],
+        }
+
+
+def utc_at(now: Instant, boottime_ns: int) -> str:
+    """The wall clock at ``boottime_ns`` of this boot, as far as ``now`` knows it; ISO 8601."""
+    return iso_utc(now.utc_ns - (now.boottime_ns - boottime_ns))
+
+
+def _create_body(path: Path) -> tuple[int, bytes]:
+    """A new body, locked, its nonce in it and all of that durable: its open file and the nonce."""
+    with diskio.disk_errors(f"{path} cannot be created"):
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+        try:
+            diskio.lock_fd(fd, path)
+            nonce = os.urandom(age.NONCE_BYTES)
+            diskio.write_all(fd, nonce)
+            os.fdatasync(fd)
+            diskio.sync_directory(path.parent)
+        except BaseException:
+            os.close(fd)
+            raise
+    return fd, nonce

@@ -1,0 +1,108 @@
+"""What the vault's tests share: a clock that obeys, a store on a real disk, footage that looks like MP4."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from recorder.mp4 import free_box
+from recorder.timekeeping import NS_PER_S, ClockQuality, Instant, parse_iso_utc
+from recorder.vault.age import X25519Identity, decrypt
+from recorder.vault.journal import DeviceKey, complete_lines, verify_chain
+from recorder.vault.records import JourneyRecord
+from recorder.vault.store import Store
+
+START_UTC_NS = parse_iso_utc("2026-11-22T13:11:43.000Z")
+CONSENT = {"notice_sha256": "ab" * 32, "language": "en", "notice_finished": True}
+
+
+class FakeClock:
+    """A clock that stands still until it is told to move."""
+
+    def __init__(self, boot_id: str = "boot-1", quality: ClockQuality = "synchronised") -> None:
+        self._now = Instant(START_UTC_NS, 100 * NS_PER_S, boot_id, quality)
+
+    def now(self) -> Instant:
+        return self._now
+
+    @property
+    def now_ns(self) -> int:
+        return self._now.boottime_ns
+
+    def advance(self, seconds: float) -> None:
+        step_ns = round(seconds * NS_PER_S)
+        self._now = replace(self._now, utc_ns=self._now.utc_ns + step_ns, boottime_ns=self._now.boottime_ns + step_ns)
+
+    def set_wall(self, step_s: float, quality: ClockQuality | None = None) -> None:
+        """The wall clock jumps, boottime does not."""
+        utc_ns = self._now.utc_ns + round(step_s * NS_PER_S)
+        self._now = replace(self._now, utc_ns=utc_ns, quality=quality or self._now.quality)
+
+    def reboot(self, boot_id: str, off_s: float = 30.0, quality: ClockQuality = "synchronised") -> None:
+        """Power off and on again; ten seconds after the kernel started."""
+        utc_ns = self._now.utc_ns + round((off_s + 10) * NS_PER_S)
+        self._now = Instant(utc_ns, 10 * NS_PER_S, boot_id, quality)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What capture tells of a segment."""
+
+    first_ns: int
+    last_ns: int
+    video_frames: int = 300
+    audio_samples: int = 480_000
+    gaps: tuple[dict[str, object], ...] = ()
+
+
+def fragment(size_bytes: int, fill: bytes | None = None) -> bytes:
+    """A moof and its mdat, of ``size_bytes`` in all; random, so that it cannot be mistaken for anything else."""
+    moof = (16).to_bytes(4, "big") + b"moof" + os.urandom(8)
+    payload_bytes = size_bytes - len(moof) - 8
+    payload = os.urandom(payload_bytes) if fill is None else (fill * payload_bytes)[:payload_bytes]
+    return moof + (payload_bytes + 8).to_bytes(4, "big") + b"mdat" + payload
+
+
+def init_segment() -> bytes:
+    return (16).to_bytes(4, "big") + b"ftypisom" + bytes(4) + free_box(24)
+
+
+def open_like(store: Store) -> Store:
+    """The same store as another process would see it."""
+    return Store(store.root, store.key, store._recipients, store.clock)
+
+
+def record_segment(
+    store: Store, journey_id: str, clock: FakeClock, *, length_s: float = 10.0, size_bytes: int = 1000
+) -> int:
+    """A whole segment, from opening to seal; its number. The clock is ``length_s`` further afterwards."""
+    number = store.journey(journey_id).next_segment
+    first_ns = clock.now_ns
+    writer = store.open_segment(journey_id, number, first_ns)
+    writer.write(fragment(size_bytes), "all")
+    clock.advance(length_s)
+    writer.maintain(clock.now_ns)
+    writer.seal("rotation", Facts(first_ns, clock.now_ns))
+    return number
+
+
+def plaintext(journey: Path, number: int, identity: X25519Identity) -> bytes:
+    """What header and body of a segment decrypt to."""
+    joined = journey / "joined.age"
+    joined.write_bytes((journey / f"{number:05d}.header").read_bytes() + (journey / f"{number:05d}.body").read_bytes())
+    try:
+        with joined.open("rb") as source:
+            return b"".join(decrypt(source, [identity]))
+    finally:
+        joined.unlink()
+
+
+def assert_logs_sound(store: Store, key: DeviceKey) -> None:
+    """Every log on the card is whole and signed."""
+    for path in [store.ledger.path, *store.journeys_path.glob("*/log.jsonl")]:
+        lines, torn_bytes = complete_lines(path.read_bytes())
+        assert torn_bytes == 0, path
+        verify_chain(lines, key.public)
+
+
+def by_number(journey: JourneyRecord) -> dict[int, object]:
+    return {segment.number: segment for segment in journey.segments}
