@@ -62,6 +62,7 @@ class ControlServer:
     def close(self) -> None:
         """Stop listening and remove the socket."""
         self._path.unlink(missing_ok=True)
+        self._server.shutdown(socket.SHUT_RDWR)  # wakes accept; close alone does not
         self._server.close()
 
     def _serve(self) -> None:

@@ -81,13 +81,14 @@ class Daemon:
 
     def _start(self) -> ControlServer:
         parts = self._parts
-        resumed = parts.runtime.consented_journey()
-        parts.clerk.recover(parts.start_entry(resumed), resumed)
+        resumed = parts.resumed_journey()
+        journey = None if resumed is None else resumed[0]
+        parts.clerk.recover(parts.start_entry(journey), journey)
         self._handle(on.Tick(boottime_ns() / NS_PER_S))
         if resumed is not None:
-            log.info("journey %s goes on after an unexpected end", resumed)
-            held = parts.store.is_held(resumed)
-            self._handle(on.Resumed(resumed, held=held, ignition_on=parts.panel.ignition_on))
+            journey, held = resumed
+            log.info("journey %s goes on after an unexpected end", journey)
+            self._handle(on.Resumed(journey, held=held, ignition_on=parts.panel.ignition_on))
         parts.panel.start(self._inbox.put)
         control = ControlServer(parts.runtime.control_socket, self._inbox.put)
         self._show()
@@ -95,6 +96,7 @@ class Daemon:
         log.info("cabin-recorder %s is ready", __version__)
         parts.clerk.start()
         parts.sweeper.start()
+        parts.voice.start()
         parts.warm_up()
         return control
 
@@ -168,7 +170,7 @@ class Daemon:
         idle = self._journey.name in {StateName.PARKED, StateName.AWAITING_CONSENT}
         if journey is not None and idle and self._parts.panel.ignition_on:
             log.info("journey %s goes on after a power cut", journey)
-            held = self._parts.store.is_held(journey)
+            held = recovered.report.unended is not None and recovered.report.unended.held
             self._happen(on.Resumed(journey, held=held, ignition_on=True))
         elif (unended := recovered.report.unended) is not None and unended.id != self._journey.journey:
             self._parts.clerk.end_journey(unended.id, "power-cut")
@@ -249,7 +251,9 @@ class Daemon:
         }
         answer = answers.get(request.command)
         if answer is None:
-            request.refuse(UsageError(f"The recorder does not know {request.command!r}; it knows {', '.join(answers)}."))
+            request.refuse(
+                UsageError(f"The recorder does not know {request.command!r}; it knows {', '.join(answers)}.")
+            )
             return
         try:
             answer(request)
@@ -303,4 +307,3 @@ class Daemon:
                 self._export = None
                 self._happen(on.ExportFailed(str(arguments["reason"])))
         request.answer()
-

@@ -304,9 +304,9 @@ def sealed_at_end(j: Journey, _: on.Sealed) -> Outcome:
 # --- rows: stick, clock, stop ------------------------------------------------------------------------------------
 
 
-def stick(j: Journey, e: on.StickInserted) -> Outcome:
+def stick(j: Journey, _: on.StickInserted) -> Outcome:
     """Shown on the lamps until it is done or has failed."""
-    return replace(j, exporting=True), (do.Note("export-began", {"target": e.target}),)
+    return replace(j, exporting=True), ()
 
 
 def export_done(j: Journey, _: on.ExportDone) -> Outcome:

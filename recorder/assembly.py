@@ -1,0 +1,213 @@
+"""Puts a recorder together from its configuration: which part is handed to which.
+
+The only file that knows every room; it decides nothing while the recorder runs. ``Parts`` is what the loop works
+with. Nothing here opens a camera, a microphone or a socket.
+"""
+
+import os
+import queue
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from recorder import __version__
+from recorder.cabin.loudspeaker import open_loudspeaker
+from recorder.cabin.notice import NoticeLibrary
+from recorder.cabin.ports import Panel, PowerSupply
+from recorder.cabin.power import SimulatedPowerSupply
+from recorder.cabin.simulated import SimulatedPanel
+from recorder.cabin.voice import Voice
+from recorder.clerk import CapturePlan, Clerk
+from recorder.config import Config
+from recorder.errors import ConfigError, RecorderError, StoreError, UsageError
+from recorder.journey import Settings
+from recorder.recordings import Capturing
+from recorder.runtime import Runtime
+from recorder.sweeper import Sweeper
+from recorder.timekeeping import NS_PER_S, Clock, SystemClock
+from recorder.vault.age import X25519Recipient
+from recorder.vault.journal import DeviceKey
+from recorder.vault.pruner import Pruner
+from recorder.vault.recovery import RecoveryReport
+from recorder.vault.retention import Policy
+from recorder.vault.store import Store
+
+if TYPE_CHECKING:
+    from recorder.capture.ports import Camera, Microphone
+
+RESUME_WITHIN_S = 60.0
+
+
+def recipients_of(config: Config) -> tuple[X25519Recipient, ...]:
+    """Whom footage is encrypted to."""
+    return tuple(X25519Recipient.parse(text) for text in config.keys.recipients)
+
+
+def policy_of(config: Config) -> Policy:
+    """The retention that the configuration asks for."""
+    retention = config.retention
+    return Policy(
+        max_age_s=retention.max_age_s,
+        sweep_s=retention.sweep_seconds,
+        clock_grace_s=retention.clock_grace_s,
+        min_free_bytes=config.store.min_free_bytes,
+    )
+
+
+def settings_of(config: Config) -> Settings:
+    """The times and modes of a journey."""
+    journey = config.journey
+    return Settings(
+        run_on_s=journey.run_on_s,
+        starting_s=journey.starting_s,
+        notice_fresh_s=journey.notice_fresh_s,
+        consent_lapse_s=journey.consent_lapse_s,
+        audio=config.audio.mode,
+    )
+
+
+def open_store(config: Config, clock: Clock | None = None) -> Store:
+    """The store with its key, made where missing. Raises ConfigError where its place cannot be used."""
+    try:
+        key = DeviceKey.load_or_create(config.device_key)
+        store = Store(config.store.path, key, recipients_of(config), clock or SystemClock())
+        store.prepare()
+    except StoreError as error:
+        raise ConfigError(f"store.path: {error}") from error
+    return store
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the loop works with."""
+
+    config: Config
+    clock: Clock
+    runtime: Runtime
+    inbox: "queue.SimpleQueue[Any]"
+    store: Store
+    clerk: Clerk
+    sweeper: Sweeper
+    panel: Panel
+    power: PowerSupply
+    voice: Voice
+    journey_settings: Settings
+
+    def begin_capture(self, plan: CapturePlan, sound: bool) -> Capturing:
+        """A capture for ``plan``, not yet started."""
+        from recorder.capture.pipeline import Capture  # noqa: PLC0415 - heavy; the panel comes first
+
+        camera, microphone = self._devices
+        return Capture(
+            camera=camera,
+            microphone=microphone,
+            open_segment=lambda number, first_ns: self.store.open_segment(plan.journey, number, first_ns),
+            post=self.inbox.put,
+            origin_ns=plan.origin_ns,
+            first_segment_number=plan.next_segment,
+            segment_length_s=self.config.segments.length_s,
+            fps=self.config.camera.fps,
+            sound=sound,
+        )
+
+    @cached_property
+    def _devices(self) -> "tuple[Camera, Microphone | None]":
+        """Camera and microphone, closed. Made once: what a clip shows goes on where it was."""
+        from recorder.capture.devices import make_devices  # noqa: PLC0415
+
+        return make_devices(self.config)
+
+    def warm_up(self) -> None:
+        """Load what capture needs, beside everything else, so that consent finds it ready."""
+
+        def load() -> None:
+            from recorder.capture.pipeline import warm_up  # noqa: PLC0415
+
+            warm_up(self.config)
+
+        threading.Thread(target=load, name="warm-up", daemon=True).start()
+
+    def resumed_journey(self) -> tuple[str, bool] | None:
+        """The journey that a crash left with its consent standing, and whether it is held."""
+        journey = self.runtime.consented_journey()
+        if journey is None:
+            return None
+        try:
+            record = self.store.journey(journey)
+        except RecorderError:
+            self.runtime.forget_consent()  # its journey is not on this card
+            return None
+        return journey, record.held
+
+    def resumable(self, report: RecoveryReport) -> str | None:
+        """The consented journey that a power cut of at most a minute, proven by trusted clocks, left unended."""
+        unended, now = report.unended, self.clock.now()
+        if unended is None or not unended.consented or unended.last is None:
+            return None
+        proven = unended.last.trusted and now.trusted and unended.last.boot_id != now.boot_id
+        # The last write to a body is younger than the last entry, and was timed by the same trusted clock.
+        last_ns = max(unended.last.utc_ns, unended.last_written_utc_ns or 0)
+        gap_s = (now.utc_ns - last_ns) / NS_PER_S
+        return unended.id if proven and 0 <= gap_s <= RESUME_WITHIN_S else None
+
+    def consent_entry(self, *, notice_finished: bool) -> dict[str, Any]:
+        """What a consent's entry in the log says: which notice, and whether it was heard to its end."""
+        return {
+            "notice_sha256": self.voice.notice_sha256,
+            "languages": list(self.config.notice.texts),
+            "notice_finished": notice_finished,
+            "audio": self.config.audio.mode,
+        }
+
+    def start_entry(self, resumed: str | None) -> dict[str, Any]:
+        """What the ledger says of a start."""
+        return {
+            "version": __version__,
+            "vehicle": self.config.vehicle,
+            "recipients": [recipient.fingerprint for recipient in recipients_of(self.config)],
+            "resumed": resumed,
+            "max_age_s": self.config.retention.max_age_s,
+        }
+
+    def may_release(self, uid: int) -> None:
+        """Whether the command line may release a hold; see :func:`require_release_allowed`."""
+        require_release_allowed(self.config, uid)
+
+
+def require_release_allowed(config: Config, uid: int) -> None:
+    """A release on the recorder itself needs root and ``keys.local_release``. Raises UsageError."""
+    if not config.keys.local_release:
+        raise UsageError("Releasing on the recorder is switched off (keys.local_release); the office sends an order.")
+    if uid != 0:
+        raise UsageError("Only root may release a hold on the recorder; use sudo, or let the office send an order.")
+
+
+def assemble(config: Config) -> Parts:
+    """Build every part; owns the runtime folder from here on. Raises ConfigError, AlreadyRunningError, StoreError."""
+    os.umask(0o077)
+    runtime = Runtime(config.store.runtime)
+    runtime.take()
+    clock = SystemClock()
+    store = open_store(config, clock)
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    pruner = Pruner(store, policy_of(config), clock)
+    voice = Voice(
+        NoticeLibrary(config.notice.texts, runtime.folder / "voice"),
+        lambda: open_loudspeaker(config.notice.device),
+        inbox.put,
+        enabled=config.notice.enabled,
+    )
+    return Parts(
+        config=config,
+        clock=clock,
+        runtime=runtime,
+        inbox=inbox,
+        store=store,
+        clerk=Clerk(store, clock, inbox.put),
+        sweeper=Sweeper(pruner, config.retention.sweep_seconds, inbox.put),
+        panel=SimulatedPanel(runtime.panel_socket, runtime.folder / "ignition", voice.sound),
+        power=SimulatedPowerSupply(),
+        voice=voice,
+        journey_settings=settings_of(config),
+    )

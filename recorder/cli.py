@@ -1,0 +1,263 @@
+"""The commands people type: parse, call, print, exit code. Thin: nothing is decided here.
+
+Exit codes: 0 good · 1 the thing asked failed · 2 wrong use or configuration · 3 verification found something wrong ·
+4 consistent, but signed by a recorder that is not known here. Errors go to standard error, one sentence each.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recorder import __version__
+from recorder.config import load
+from recorder.errors import ConfigError, RecorderError
+
+CONFIG = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/cabin-recorder/recorder.toml"),
+    show_default=True,
+    help="The recorder's configuration.",
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of text for people.")
+BUNDLE = click.argument("bundle", type=click.Path(path_type=Path))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cabin-recorder")
+def cli() -> None:
+    """The cabin camera recorder. On the recorder: run to export. In the office: keygen, open, verify."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; ends the process with its exit code."""
+    try:
+        code = cli.main(args=None if arguments is None else list(arguments), standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        code = 1
+    except ConfigError as error:
+        for fault in error.faults:
+            click.echo(fault, err=True)
+        code = error.exit_code
+    except RecorderError as error:
+        click.echo(str(error), err=True)
+        code = error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader went away; nobody is left to tell
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+# --- on the recorder ---------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@CONFIG
+def run(config_path: Path) -> int:
+    """Run the recorder until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    config = load(config_path)
+    from recorder.assembly import assemble  # noqa: PLC0415 - the configuration's faults come first and fast
+    from recorder.daemon import Daemon  # noqa: PLC0415
+    from recorder.systemd import Notifier  # noqa: PLC0415
+
+    return Daemon(assemble(config), Notifier(os.environ)).run()
+
+
+@cli.command()
+@CONFIG
+@AS_JSON
+def status(config_path: Path, as_json: bool) -> int:
+    """Say how the recorder that runs fares; exit 1 where none runs."""
+    from recorder import inspection  # noqa: PLC0415
+
+    return _print(inspection.status(load(config_path)), as_json)
+
+
+@cli.command()
+@CONFIG
+@AS_JSON
+def journeys(config_path: Path, as_json: bool) -> int:
+    """List the journeys on the card."""
+    from recorder import inspection  # noqa: PLC0415
+
+    return _print(inspection.journeys(load(config_path)), as_json)
+
+
+@cli.command()
+@CONFIG
+@AS_JSON
+def check(config_path: Path, as_json: bool) -> int:
+    """Test this recorder without opening camera or microphone; exit 1 where something is wrong."""
+    from recorder import inspection  # noqa: PLC0415
+
+    return _print(inspection.check(load(config_path)), as_json)
+
+
+@cli.command()
+@click.argument("journey")
+@click.option("--reason", required=True, help="Why; it goes into the signed log.")
+@CONFIG
+def hold(journey: str, reason: str, config_path: Path) -> int:
+    """Keep JOURNEY until it is released."""
+    config = load(config_path)
+    from recorder import mutation  # noqa: PLC0415
+
+    mutation.hold(config, journey, reason)
+    click.echo(f"{journey} is held.")
+    return 0
+
+
+@cli.command()
+@click.argument("journey")
+@click.option("--reason", required=True, help="Why; it goes into the signed log.")
+@CONFIG
+def release(journey: str, reason: str, config_path: Path) -> int:
+    """End the hold on JOURNEY; it is then deleted by its age. Needs root."""
+    config = load(config_path)
+    from recorder import mutation  # noqa: PLC0415
+
+    mutation.release(config, journey, reason)
+    click.echo(f"{journey} is released; the next sweep judges it by its age.")
+    return 0
+
+
+@cli.command()
+@CONFIG
+def prune(config_path: Path) -> int:
+    """Delete what is due now, and say why."""
+    config = load(config_path)
+    from recorder import mutation  # noqa: PLC0415
+
+    report = mutation.prune(config)
+    for line in report.lines:
+        click.echo(line)
+    for alarm in report.alarms:
+        click.echo(alarm, err=True)
+    return 1 if report.alarms else 0
+
+
+@cli.command()
+@click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--journey", "journey_ids", multiple=True, help="Export this journey instead of all held ones.")
+@CONFIG
+def export(target: Path, journey_ids: tuple[str, ...], config_path: Path) -> int:
+    """Copy held journeys (or the one named) into DIR, read them back, and log it. DIR is then a bundle."""
+    config = load(config_path)
+    from recorder import exporting  # noqa: PLC0415
+    from recorder.progress import progress_bar  # noqa: PLC0415
+
+    with progress_bar("Copying") as show:
+        report = exporting.export(config, target, journey_ids, show)
+    for line in report.lines:
+        click.echo(line)
+    return report.exit_code
+
+
+@cli.command()
+@click.argument("lines", nargs=-1, required=True)
+@CONFIG
+def panel(lines: tuple[str, ...], config_path: Path) -> int:
+    """Press the simulated panel, e.g. "ignition on" "press consent" "hold consent 3" "press hold" "state"."""
+    config = load(config_path)
+    from recorder.cabin.simulated import panel_client  # noqa: PLC0415
+    from recorder.runtime import Runtime  # noqa: PLC0415
+
+    refused = False
+    for answer in panel_client(Runtime(config.store.runtime).panel_socket, lines):
+        click.echo(answer)
+        refused |= answer.startswith("error")
+    return 1 if refused else 0
+
+
+# --- in the office -----------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder for the keys.")
+@click.option("--no-passphrase", is_flag=True, help="Leave the keys unprotected; for trials only.")
+def keygen(out: Path, no_passphrase: bool) -> int:
+    """Make the office's keys."""
+    from recorder.office.keys import keygen as make_keys  # noqa: PLC0415
+
+    passphrase = None if no_passphrase else click.prompt("Passphrase", hide_input=True, confirmation_prompt=True)
+    for line in make_keys(out, passphrase).lines:
+        click.echo(line)
+    return 0
+
+
+@cli.command(name="open")
+@BUNDLE
+@click.option("-i", "--identity", required=True, type=click.Path(path_type=Path), help="The office's identity.txt.")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Where the films go.")
+def open_(bundle: Path, identity: Path, out: Path) -> int:
+    """Decrypt, check and join the journeys of BUNDLE: one MP4 a journey, and its log."""
+    from recorder.office.open import open_bundle  # noqa: PLC0415
+    from recorder.progress import progress_bar  # noqa: PLC0415
+
+    identities = _identities(identity)
+    with progress_bar("Opening") as show:
+        report = open_bundle(bundle, identities, out, show)
+    for line in report.lines:
+        click.echo(line)
+    return report.exit_code
+
+
+@cli.command()
+@BUNDLE
+@click.option("--recorder", "recorder_key", help="The recorder's public key, or the file that holds it.")
+@click.option("-i", "--identity", type=click.Path(path_type=Path), help="The office's identity.txt: checks the logs too.")
+@AS_JSON
+def verify(bundle: Path, recorder_key: str | None, identity: Path | None, as_json: bool) -> int:
+    """Check BUNDLE: exit 0 attested, 4 consistent but by an unknown recorder, 3 something is wrong."""
+    from recorder.office.bundle import load_recorder_key, verify as verify_bundle  # noqa: PLC0415
+
+    known = None if recorder_key is None else load_recorder_key(recorder_key)
+    report = verify_bundle(bundle, known, None if identity is None else _identities(identity))
+    if as_json:
+        click.echo(json.dumps(report.as_json(), indent=2))
+    else:
+        for line in report.lines:
+            click.echo(line)
+    return report.exit_code
+
+
+@cli.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new or empty folder for everything.")
+@click.option("--clip", type=click.Path(path_type=Path), help="Record this clip instead of the test picture.")
+@click.option("--seconds", type=click.IntRange(5, 600), default=20, show_default=True, help="Length of a journey.")
+def demo(out: Path, clip: Path | None, seconds: int) -> int:
+    """Show a whole journey on this machine: notice, consent, recording, hold, deletion, export, opening."""
+    from recorder.demo.tour import tour  # noqa: PLC0415
+
+    return tour(out, clip, seconds)
+
+
+# --- helpers -----------------------------------------------------------------------------------------------------
+
+
+def _identities(path: Path) -> Any:
+    from recorder.office.keys import load_identities  # noqa: PLC0415
+
+    return load_identities(path, lambda: str(click.prompt("Passphrase", hide_input=True)))
+
+
+def _print(view: Any, as_json: bool) -> int:
+    """``view`` has ``as_json`` (a value), ``lines`` (for people) and ``exit_code``."""
+    if as_json:
+        click.echo(json.dumps(view.as_json, indent=2))
+    else:
+        for line in view.lines:
+            click.echo(line)
+    return int(view.exit_code)

@@ -1,0 +1,204 @@
+"""What can be read of a recorder without changing it: status, journeys, self-test.
+
+Rules: nothing is created, opened or locked for longer than a look; a view is one value that prints as JSON for
+programs and as lines for people; whoever asks may run beside the recorder or without it.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from recorder.assembly import recipients_of
+from recorder.config import Config
+from recorder.control import ask
+from recorder.errors import NotRunningError, RecorderError
+from recorder.runtime import Runtime
+from recorder.timekeeping import SystemClock, iso_utc
+from recorder.vault.age import X25519Recipient
+from recorder.vault.records import JourneyRecord, read_journeys
+from recorder.vault.signing import DeviceKey
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Something to print."""
+
+    as_json: Any
+    lines: tuple[str, ...]
+    exit_code: int = 0
+
+
+def status(config: Config) -> View:
+    """How the recorder that runs fares; exit code 1 where none runs."""
+    try:
+        answer = ask(Runtime(config.store.runtime).control_socket, "status")
+    except NotRunningError as error:
+        return View({"running": False, "error": str(error)}, (str(error),), 1)
+    records = read_journeys(config.store.path)
+    store = {
+        "segments": sum(len(record.segments) for record in records),
+        "size_bytes": sum(record.size_bytes for record in records),
+        "held_bytes": sum(record.size_bytes for record in records if record.held),
+        "free_bytes": shutil.disk_usage(config.store.path).free,
+    }
+    problems = [problem for record in records for problem in record.problems]
+    answer = {"running": True, "vehicle": config.vehicle, **answer, "store": store, "problems": problems}
+    return View(answer, tuple(_status_lines(answer)))
+
+
+def _status_lines(answer: dict[str, Any]) -> Iterator[str]:
+    held = "held" if answer["held"] else "not held"
+    yield f"{answer['vehicle']}: {answer['state']}" + (f", journey {answer['journey']} ({held})" if answer["journey"] else "")
+    for medium in ("video", "audio"):
+        age_s = answer[f"durable_{medium}_age_s"]
+        if age_s is not None:
+            yield f"  newest durable {medium}: {age_s:.1f} s ago"
+    store = answer["store"]
+    yield (
+        f"  on the card: {store['segments']} segments, {store['size_bytes'] / 1e6:.1f} MB, "
+        f"of which held {store['held_bytes'] / 1e6:.1f} MB; free {store['free_bytes'] / 1e9:.1f} GB"
+    )
+    yield f"  next deletion: {answer['next_deletion'] or 'none due'}; clock: {answer['clock']}"
+    if answer["export"]:
+        yield f"  copying to {answer['export']['target']}: {answer['export']['done_bytes'] / 1e6:.1f} MB done"
+    yield f"  faults: {', '.join(answer['faults']) or 'none'}"
+    for problem in answer["problems"]:
+        yield f"  ! {problem}"
+
+
+def journeys(config: Config) -> View:
+    """Every journey on the card."""
+    records = read_journeys(config.store.path)
+    return View([_journey_json(record) for record in records], tuple(_journey_lines(records)))
+
+
+def _journey_json(record: JourneyRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "began": record.began,
+        "ended": record.ended,
+        "held": record.held,
+        "hold": None if record.hold is None else {"who": record.hold.who, "when": record.hold.when, "reason": record.hold.reason},
+        "segments": [
+            {
+                "number": segment.number,
+                "size_bytes": segment.size_bytes,
+                "began": segment.began,
+                "ended": segment.ended,
+                "torn": segment.torn,
+                "live": segment.live,
+            }
+            for segment in record.segments
+        ],
+        "problems": list(record.problems),
+    }
+
+
+def _journey_lines(records: tuple[JourneyRecord, ...]) -> Iterator[str]:
+    if not records:
+        yield "No journeys on the card."
+    for record in records:
+        torn = sum(segment.torn for segment in record.segments)
+        yield (
+            f"{record.id}  {record.began or '?'} to {record.ended or 'now'}  {len(record.segments)} segments"
+            f"{f', {torn} torn' if torn else ''}  {record.size_bytes / 1e6:.1f} MB  {'HELD' if record.held else ''}".rstrip()
+        )
+        for problem in record.problems:
+            yield f"  ! {problem}"
+
+
+# --- self-test ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def check(config: Config) -> View:
+    """Look at everything that can be looked at while camera and microphone stay closed."""
+    findings = (
+        Finding("configuration", ok=True, detail=f"vehicle {config.vehicle}, audio {config.audio.mode}"),
+        _check_key(config),
+        *(_check_recipient(recipient) for recipient in recipients_of(config)),
+        _check_store(config),
+        _check_space(config),
+        _check_clock(),
+        _check_voice(),
+        _check_running(config),
+    )
+    ok = all(finding.ok for finding in findings)
+    lines = [f"{'ok  ' if f.ok else 'FAIL'}  {f.name}: {f.detail}" for f in findings]
+    lines.append("All is well." if ok else "Something is wrong; see FAIL above.")
+    recorder = _public_key(config)
+    as_json = {
+        "ok": ok,
+        "recorder": recorder,
+        "checks": [{"name": f.name, "ok": f.ok, "detail": f.detail} for f in findings],
+    }
+    return View(as_json, tuple(lines), 0 if ok else 1)
+
+
+def _public_key(config: Config) -> dict[str, str] | None:
+    if not config.device_key.exists():
+        return None
+    key = DeviceKey.load(config.device_key)
+    return {"public_key": key.public_text, "fingerprint": key.fingerprint}
+
+
+def _check_key(config: Config) -> Finding:
+    try:
+        known = _public_key(config)
+    except RecorderError as error:
+        return Finding("recorder's key", ok=False, detail=str(error))
+    if known is None:
+        return Finding("recorder's key", ok=True, detail="not made yet; the first start makes it")
+    return Finding("recorder's key", ok=True, detail=f"{known['public_key']} (fingerprint {known['fingerprint']})")
+
+
+def _check_recipient(recipient: X25519Recipient) -> Finding:
+    return Finding("recipient", ok=True, detail=f"{recipient.text} (fingerprint {recipient.fingerprint})")
+
+
+def _check_store(config: Config) -> Finding:
+    try:
+        records = read_journeys(config.store.path)
+    except RecorderError as error:
+        return Finding("store", ok=False, detail=str(error))
+    problems = [problem for record in records for problem in record.problems]
+    held = sum(record.held for record in records)
+    detail = "; ".join(problems) or f"{config.store.path}, {len(records)} journeys, {held} held"
+    return Finding("store", ok=not problems, detail=detail)
+
+
+def _check_space(config: Config) -> Finding:
+    place = config.store.path
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    return Finding("space", ok=free > config.store.min_free_bytes, detail=f"{free / 1e9:.1f} GB free")
+
+
+def _check_clock() -> Finding:
+    now = SystemClock().now()
+    known = "synchronised" if now.trusted else "not synchronised: ages are proven within one start only"
+    return Finding("clock", ok=True, detail=f"{iso_utc(now.utc_ns)}, {known}")
+
+
+def _check_voice() -> Finding:
+    found = shutil.which("espeak-ng") is not None
+    return Finding("voice", ok=found, detail="espeak-ng is there" if found else "espeak-ng is missing; install it")
+
+
+def _check_running(config: Config) -> Finding:
+    try:
+        answer = ask(Runtime(config.store.runtime).control_socket, "status")
+    except NotRunningError:
+        return Finding("recorder", ok=True, detail="not running")
+    faults = ", ".join(answer["faults"]) or "no faults"
+    return Finding("recorder", ok=not answer["faults"], detail=f"{answer['state']}, {faults}")
