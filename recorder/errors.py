@@ -120,6 +120,10 @@ class BundleError(RecorderError, ValueError):
     exit_code = 3
 
 
+class OutputError(RecorderError, OSError):
+    """The office's computer could not write keys, films or logs where it was told to."""
+
+
 class NotRunningError(RecorderError, ConnectionError):
     """No recorder answers on the control socket."""
 

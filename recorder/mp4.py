@@ -78,7 +78,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class TrackFragment:
-    """What one ``moof`` holds of one track. ``base_decode_time`` in the track's timescale."""
+    """What one ``moof`` holds of one track. ``base_decode_time`` in the track's timescale, below 0 for AAC priming."""
 
     track_id: int
     base_decode_time: int
@@ -97,7 +97,7 @@ class TrackFragment:
 
 @dataclass(frozen=True, slots=True)
 class FragmentTimes:
-    """How far one fragment reaches in one track, in the track's timescale."""
+    """How far one fragment reaches in one track, in the track's timescale; the base is below 0 for AAC priming."""
 
     base_decode_time: int
     duration: int
@@ -156,7 +156,10 @@ def read_tracks(moov: bytes) -> dict[int, Track]:
             track_id, _, duration, size, flags = _unpack(">4x5I", trex.payload)
             defaults[track_id] = SampleDefaults(duration, size, flags)
     tracks = [_read_track(box.payload, defaults, movie_timescale) for box in boxes if box.kind == "trak"]
-    return {track.track_id: track for track in tracks}
+    by_id = {track.track_id: track for track in tracks}
+    if len(by_id) != len(tracks):
+        raise MediaError("The MP4 declares a track twice.")
+    return by_id
 
 
 def track_timescales(moov: bytes) -> dict[int, int]:
@@ -284,7 +287,8 @@ def _read_track_fragment(payload: bytes, defaults: Mapping[int, SampleDefaults])
             position += 4
     tfdt = _only(boxes, "tfdt").payload  # 8.8.12
     (version,) = _unpack(">B", tfdt)
-    (base_decode_time,) = _unpack(">4xQ" if version == 1 else ">4xI", tfdt)
+    # Unsigned by the letter; libavformat writes the priming before time zero in two's complement, and reads it so.
+    (base_decode_time,) = _unpack(">4xq" if version == 1 else ">4xI", tfdt)
     runs = tuple(_read_run(box.payload, SampleDefaults(*values)) for box in boxes if box.kind == "trun")
     return TrackFragment(track_id, base_decode_time, runs)
 

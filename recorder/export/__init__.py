@@ -1,0 +1,1 @@
+"""Held footage onto a stick. See README.md."""

@@ -1,0 +1,1 @@
+"""The office: keys, checking, opening. See README.md."""

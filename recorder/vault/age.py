@@ -22,7 +22,6 @@ are released; after one failure an encryptor or reader gives nothing more.
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -39,7 +38,7 @@ from recorder.vault.age_keys import (
     X25519Identity,
     X25519Recipient,
 )
-from recorder.vault.age_source import ByteReader, blocks
+from recorder.vault.age_source import ByteReader, Readable, blocks
 
 __all__ = [
     "CHUNK_BYTES",
@@ -47,6 +46,7 @@ __all__ = [
     "NONCE_BYTES",
     "TAG_BYTES",
     "Identity",
+    "Readable",
     "Recipient",
     "ScryptIdentity",
     "ScryptRecipient",
@@ -142,17 +142,17 @@ def encrypt_bytes(data: bytes, recipients: Sequence[Recipient]) -> bytes:
     return b"".join((header, nonce, encryptor.push(data), encryptor.finish()))
 
 
-def read_header(source: BinaryIO) -> Header:
+def read_header(source: Readable) -> Header:
     """The header of a binary or armored file; AgeHeaderError or AgeArmorError where it has none."""
     return age_header.parse(_reader(source))
 
 
-def dearmor(source: BinaryIO) -> Iterator[bytes]:
+def dearmor(source: Readable) -> Iterator[bytes]:
     """The binary file inside an armored one, in pieces; AgeArmorError where it is not strict armor."""
     return age_armor.dearmor(ByteReader(blocks(source)))
 
 
-def decrypt(source: BinaryIO, identities: Sequence[Identity]) -> Iterator[bytes]:
+def decrypt(source: Readable, identities: Sequence[Identity]) -> Iterator[bytes]:
     """The plaintext of a binary or armored file, in authenticated chunks of at most 64 KiB.
 
     The header is read and authenticated before this returns: AgeHeaderError, AgeArmorError, AgeNoMatchError. While
@@ -169,7 +169,7 @@ def decrypt(source: BinaryIO, identities: Sequence[Identity]) -> Iterator[bytes]
     return _chunks(reader, ChaCha20Poly1305(derive(file_key, nonce, "payload")))
 
 
-def _reader(source: BinaryIO) -> ByteReader:
+def _reader(source: Readable) -> ByteReader:
     reader = ByteReader(blocks(source))
     if age_armor.looks_armored(reader.peek(age_armor.MAX_OUTER_WHITESPACE + len(age_armor.BEGIN))):
         return ByteReader(age_armor.dearmor(reader))

@@ -4,12 +4,20 @@ A source that answers with fewer bytes than asked for is ordinary (pipes, raw fi
 """
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Protocol
 
 _BLOCK_BYTES = 1 << 16
 
 
-def blocks(source: BinaryIO) -> Iterator[bytes]:
+class Readable(Protocol):
+    """A file open for reading, or anything that reads like one."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; none only at the end."""
+        ...
+
+
+def blocks(source: Readable) -> Iterator[bytes]:
     """Everything ``source`` still holds, in pieces of at most 64 KiB."""
     while block := source.read(_BLOCK_BYTES):
         yield block

@@ -1,0 +1,98 @@
+"""What an exported journey consists of: the manifest that the recorder signs and the office checks, and the names.
+
+It lies in the clear, so it says names, sizes and hashes, and no times. Form: one JSON object on one line, members in
+the order below, no white space, ASCII; the last member is ``sig``, base64 of Ed25519 over :data:`CONTEXT` ‖ the line
+without ``,"sig":"..."``. So a reader needs no canonical encoder.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from recorder.errors import BundleError
+
+CONTEXT: Final = b"cabin-recorder export manifest 1\n"
+FORMAT: Final = "cabin-recorder-manifest-1"
+MAX_BYTES: Final = 1 << 24  # a hundred thousand files
+
+FOLDER: Final = "CABIN-EXPORT"
+HOW_TO_OPEN_NAME: Final = "HOW-TO-OPEN.txt"
+MANIFEST_NAME: Final = "manifest.json"
+LOG_NAME: Final = "log.jsonl.age"
+LEDGER_NAME: Final = "ledger.jsonl.age"
+
+_SEGMENT_NAME = re.compile(r"([0-9]{5,9})\.mp4\.age")
+_SIGNATURE_MARK = b',"sig":"'
+
+
+class FileEntry(Struct, frozen=True, forbid_unknown_fields=True):
+    """One file beside the manifest. ``sha256``: hexadecimal."""
+
+    name: Annotated[str, Meta(pattern=r"^(?:[0-9]{5,9}\.mp4|log\.jsonl|ledger\.jsonl)\.age$")]
+    size_bytes: Annotated[int, Meta(ge=0)]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole journey on a stick. ``recorder``: the public key that signs, ``cabin-recorder-1:...``."""
+
+    format: str
+    software: str
+    recorder: str
+    vehicle: str
+    journey: str
+    files: tuple[FileEntry, ...]
+    sig: str = ""
+
+    @property
+    def by_name(self) -> dict[str, FileEntry]:
+        """Its files, by name."""
+        return {entry.name: entry for entry in self.files}
+
+
+def folder_names(vehicle: str, journey: str) -> tuple[str, str, str]:
+    """The folders of a journey on a stick, one within the other. FAT takes no name that ends in a dot or a space."""
+    return FOLDER, vehicle.rstrip(". "), journey
+
+
+def segment_name(number: int) -> str:
+    """What segment ``number`` is called on a stick."""
+    return f"{number:05d}.mp4.age"
+
+
+def segment_number(name: str) -> int | None:
+    """The number of the segment called ``name``; None where it is no segment."""
+    match = _SEGMENT_NAME.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def render(manifest: Manifest, sign: Callable[[bytes], bytes]) -> bytes:
+    """The manifest as a file, signed; ``manifest.sig`` is not looked at."""
+    members = {name: getattr(manifest, name) for name in Manifest.__struct_fields__ if name != "sig"}
+    unsigned = msgspec.json.encode(members)
+    return unsigned[:-1] + _SIGNATURE_MARK + base64.b64encode(sign(CONTEXT + unsigned)) + b'"}\n'
+
+
+def parse(data: bytes) -> tuple[Manifest, bytes, bytes]:
+    """The manifest in ``data``, what was signed of it, and the signature. BundleError, a clause, where it is none."""
+    line = data.removesuffix(b"\n")
+    if len(data) > MAX_BYTES:
+        raise BundleError("is larger than any manifest.")
+    try:
+        manifest = msgspec.json.decode(line, type=Manifest)
+        signature = base64.b64decode(manifest.sig, validate=True)
+    except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError) as error:
+        raise BundleError("is not a manifest; it was altered or damaged.") from error
+    if manifest.format != FORMAT:
+        raise BundleError(f"is in a form {manifest.format[:40]!r} that this software does not know; use a newer one.")
+    if len(manifest.by_name) != len(manifest.files):
+        raise BundleError("names a file twice; it was altered.")
+    unsigned, mark, rest = line.rpartition(_SIGNATURE_MARK)
+    if not mark or rest != base64.b64encode(signature) + b'"}':
+        raise BundleError("is not written as the recorder writes; it was altered.")
+    return manifest, CONTEXT + unsigned + b"}", signature

@@ -1,0 +1,143 @@
+"""The segments of one journey become one movie, without a moment or a megabyte more than needed.
+
+Rules: segments come in order and in pieces, as they are decrypted; no more than one fragment is in memory; plaintext
+goes into one temporary file in the folder the user pointed at, which gets its name when it is whole and vanishes where
+it never is. What cannot be used is left out, counted and said; what follows it is still taken. Other codec parameters,
+or a timeline that begins anew, begin another part.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from recorder.errors import AgeError, MediaError
+from recorder.mp4 import Box, BoxSplitter
+from recorder.office.movie import MovieWriter
+
+_BUFFER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Movie:
+    """One finished MP4. ``samples``: of picture and sound together."""
+
+    path: Path
+    duration_s: Fraction
+    samples: int
+
+
+class Joiner:
+    """Writes ``<folder>/<name>.mp4``, and ``<name>-part2.mp4`` and so on where one file cannot hold it all.
+
+    A context manager: what was not finished is removed.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._name = name
+        self._part: _Part | None = None
+        self._movies: list[Movie] = []
+        self._moov: bytes | None = None  # of the segment being taken
+        self._moof: bytes | None = None  # waiting for its mdat
+
+    def __enter__(self) -> "Joiner":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._part is not None:
+            self._part.discard()
+            self._part = None
+
+    def add_segment(self, pieces: Iterable[bytes]) -> tuple[str, ...]:
+        """Take one segment's plaintext; what was wrong with it, a sentence each. OSError where the disk refuses."""
+        self._moov = self._moof = None
+        splitter = BoxSplitter()
+        problems: list[str] = []
+        try:
+            for piece in pieces:
+                for box in splitter.push(piece):
+                    problems += self._take(box)
+        except (AgeError, MediaError) as error:
+            problems.append(str(error))
+        left_bytes = splitter.pending_bytes + len(self._moof or b"")
+        if left_bytes:
+            problems.append(f"Its last {left_bytes} bytes are no whole fragment and were left out.")
+        return tuple(problems)
+
+    def finish(self) -> tuple[Movie, ...]:
+        """Name what is written; empty where no sample came. OSError where the disk refuses."""
+        self._finish_part()
+        return tuple(self._movies)
+
+    def _take(self, box: Box) -> Iterator[str]:
+        if box.kind == "moov":
+            self._moov = box.data
+        elif box.kind == "moof":
+            self._moof = box.data
+        elif box.kind == "mdat" and self._moof is not None:
+            moof, self._moof = self._moof, None
+            try:
+                self._add_fragment(moof, box)
+            except MediaError as error:
+                yield f"A fragment of {len(moof) + len(box.data)} bytes was left out: {error}"
+
+    def _add_fragment(self, moof: bytes, mdat: Box) -> None:
+        if self._moov is None:
+            raise MediaError("It comes before the description of its tracks.")
+        part = self._part
+        if part is not None and not (part.writer.has_parameters_of(self._moov) and not part.writer.is_ahead_of(moof)):
+            self._finish_part()
+            part = None
+        if part is None:
+            part = self._part = _Part(self._folder / self._part_name(), self._moov)
+        part.writer.add(moof, mdat)
+
+    def _part_name(self) -> str:
+        return f"{self._name}.mp4" if not self._movies else f"{self._name}-part{len(self._movies) + 1}.mp4"
+
+    def _finish_part(self) -> None:
+        part, self._part = self._part, None
+        if part is None:
+            return
+        if part.writer.sample_count:
+            self._movies.append(part.finish())
+        else:
+            part.discard()
+
+
+class _Part:
+    """One movie under a temporary name."""
+
+    def __init__(self, path: Path, moov: bytes) -> None:
+        self._path = path
+        self._temp = path.with_name(f".{path.name}.part")
+        self._temp.unlink(missing_ok=True)
+        fd = os.open(self._temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        self._file: BinaryIO = os.fdopen(fd, "wb", _BUFFER_BYTES)
+        try:
+            self.writer = MovieWriter(self._file, moov)
+        except MediaError:
+            self.discard()
+            raise
+
+    def finish(self) -> Movie:
+        try:
+            duration_s = self.writer.finish()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except BaseException:
+            self.discard()
+            raise
+        self._file.close()
+        self._temp.rename(self._path)
+        return Movie(self._path, duration_s, self.writer.sample_count)
+
+    def discard(self) -> None:
+        self._file.close()
+        self._temp.unlink(missing_ok=True)

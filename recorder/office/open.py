@@ -1,0 +1,233 @@
+"""Opening a bundle: a film of each journey with all that can be delivered, and a word on all that cannot.
+
+Rules: each segment is read once: hashed as it lies there, decrypted, joined; what the signed log says is compared at
+its end. Plaintext goes only into the folder the user pointed at, and never onto the stick. Nothing that exists is
+replaced. A wrong file is a finding and stops no other.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from recorder import manifest
+from recorder.errors import AgeError, BundleError, OutputError, RecorderError, UsageError
+from recorder.office.bundle import contradiction, missing_segments, read_manifest
+from recorder.office.contents import BundleFile, JourneyFolder, look
+from recorder.office.findings import Finding
+from recorder.office.join import Joiner, Movie
+from recorder.office.logs import JourneyLogs, read_logs, require_a_key
+from recorder.vault import age
+
+Progress = Callable[[int, int], None]
+"""Called with bytes done and bytes in all."""
+
+_BLOCK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedJourney:
+    """What came of one journey. ``log``: its decrypted log, None where it could not be read."""
+
+    journey: str
+    movies: tuple[Movie, ...]
+    log: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReport:
+    """What was opened, and what was wrong with it."""
+
+    journeys: tuple[OpenedJourney, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """3 where anything is wrong, 1 where a journey gave no film, else 0."""
+        if any(finding.is_wrong for finding in self.findings):
+            return 3
+        return 0 if all(journey.movies for journey in self.journeys) else 1
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """For people."""
+        lines = []
+        for journey in self.journeys:
+            lines += [f"{movie.path}: {float(movie.duration_s):.1f} s" for movie in journey.movies]
+            lines += [f"{journey.log}"] if journey.log else []
+            lines += [] if journey.movies else [f"{journey.journey}: no film, for nothing in it could be opened."]
+        return (*lines, *(finding.line for finding in self.findings))
+
+
+def open_bundle(bundle: Path, identities: Sequence[age.Identity], out: Path, progress: Progress) -> OpenReport:
+    """Write ``<out>/<journey>.mp4`` and ``<journey>.log.jsonl`` for each journey in ``bundle``.
+
+    BundleError where it is no bundle, AgeNoMatchError where ``identities`` open nothing in it, UsageError where ``out``
+    cannot be used or holds something by one of the names: then nothing was written. OutputError where the disk refuses
+    midway: what has its name by then is whole.
+    """
+    contents = look(bundle)
+    require_a_key(contents, identities)
+    _require_usable(out, bundle, contents.journeys)
+    total_bytes = sum(sum(folder.files.values()) for folder in contents.journeys)
+    done_bytes = 0
+
+    def count(size_bytes: int) -> None:
+        nonlocal done_bytes
+        done_bytes += size_bytes
+        progress(done_bytes, total_bytes)
+
+    findings = list(contents.findings)
+    try:
+        opened = [_Opener(folder, identities, out, count, findings).open() for folder in contents.journeys]
+    except RecorderError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written: {error.strerror or error}; what is there is whole.") from error
+    return OpenReport(tuple(opened), tuple(dict.fromkeys(findings)))
+
+
+def _require_usable(out: Path, bundle: Path, journeys: Sequence[JourneyFolder]) -> None:
+    if out.resolve().is_relative_to(bundle.resolve()):
+        raise UsageError(
+            f"{out} lies in the bundle; films in the clear do not belong on the stick. Name another folder."
+        )
+    try:
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be used as a folder: {error.strerror}. Name another one.") from error
+    names = [name for folder in journeys for name in (_movie_name(folder), _log_name(folder))]
+    taken = [name for name in names if (out / name).exists() or names.count(name) > 1]
+    if taken:
+        raise UsageError(f"{out / taken[0]} would be replaced; name an empty folder.")
+
+
+def _movie_name(folder: JourneyFolder) -> str:
+    return f"{folder.journey}.mp4"
+
+
+def _log_name(folder: JourneyFolder) -> str:
+    return f"{folder.journey}.log.jsonl"
+
+
+class _Opener:
+    """Opens one journey. ``count`` is told of bytes read; what is found goes into ``findings``."""
+
+    def __init__(
+        self,
+        folder: JourneyFolder,
+        identities: Sequence[age.Identity],
+        out: Path,
+        count: Callable[[int], None],
+        findings: list[Finding],
+    ) -> None:
+        self._folder = folder
+        self._identities = identities
+        self._out = out
+        self._count = count
+        self._findings = findings
+        self._signed, key = read_manifest(folder, findings)
+        self._logs = None if key is None else read_logs(folder, key, identities)
+
+    def open(self) -> OpenedJourney:
+        """Write the log and the films."""
+        log_path = None
+        if self._logs is not None:
+            self._findings += [*self._logs.findings, *missing_segments(self._folder, self._logs)]
+            log_path = self._write_log(self._logs)
+        self._compare_names()
+        with Joiner(self._out, self._folder.journey) as joiner:
+            for number, name in self._folder.segments:
+                self._add_segment(joiner, number, name)
+            movies = joiner.finish()
+        return OpenedJourney(self._folder.journey, movies, log_path)
+
+    def _say(self, file: str, *sentences: str, is_wrong: bool = True) -> None:
+        self._findings.append(Finding(self._folder.journey, file, " ".join(sentences), is_wrong))
+
+    def _write_log(self, logs: JourneyLogs) -> Path | None:
+        if logs.text is None:
+            return None
+        path = self._out / _log_name(self._folder)
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(logs.text)
+        return path
+
+    def _compare_names(self) -> None:
+        if self._signed is None:
+            return
+        listed, present = set(self._signed.by_name), set(self._folder.files) - {manifest.MANIFEST_NAME}
+        for name in sorted(listed - present):
+            self._say(name, "is missing.")
+        for name in sorted(present - listed):
+            self._say(name, "is not in the manifest; it was added.")
+
+    def _add_segment(self, joiner: Joiner, number: int, name: str) -> None:
+        facts = None if self._logs is None else self._logs.segments.get(number)
+        try:
+            with self._folder.open(name) as file:
+                source = _Source(file, self._count, is_body_known=facts is not None and facts.body_sha256 is not None)
+                problems = joiner.add_segment(source.plaintext(self._identities))
+                source.drain()
+        except (AgeError, BundleError) as error:
+            self._say(name, str(error))
+            return
+        objection = self._objection(number, name, source)
+        if objection is not None:
+            self._say(name, objection, *problems)
+        elif facts is not None and facts.ended_by:
+            self._say(name, f"was ended by {facts.ended_by}; all before is there.", *problems, is_wrong=False)
+        elif problems:
+            self._say(name, *problems)
+
+    def _objection(self, number: int, name: str, source: "_Source") -> str | None:
+        """What the signed log says against a segment, or the manifest where the log does not know how it ended."""
+        if self._logs is not None:
+            objection = contradiction(self._logs, number, source.header, source.body_bytes, source.sha256)
+            if objection is not None or source.is_body_known:
+                return objection
+        entry = None if self._signed is None else self._signed.by_name.get(name)
+        if entry is not None and entry.sha256 != source.sha256:
+            return "was altered: its SHA-256 is not the one in the manifest."
+        return None
+
+
+class _Source:
+    """One segment's file, hashed while it is read for decryption. ``count`` is told of bytes read.
+
+    ``sha256`` (hexadecimal) and ``body_bytes`` are final after :meth:`drain`; the hash is that of the body where
+    the log knows the body's (``is_body_known``), else that of the whole file, as the manifest has it.
+    """
+
+    def __init__(self, file: BundleFile, count: Callable[[int], None], *, is_body_known: bool) -> None:
+        self.header = age.read_header(file).raw
+        file.rewind()
+        self.is_body_known = is_body_known
+        self.body_bytes = 0
+        self._file = file
+        self._count = count
+        self._header_left_bytes = len(self.header)
+        self._sha256 = hashlib.sha256(b"" if is_body_known else self.header)
+
+    @property
+    def sha256(self) -> str:
+        return self._sha256.hexdigest()
+
+    def plaintext(self, identities: Sequence[age.Identity]) -> Iterator[bytes]:
+        """Every authentic chunk; AgeError as :func:`age.decrypt`."""
+        yield from age.decrypt(self, identities)
+
+    def drain(self) -> None:
+        """Read what decryption has left, so that the hash is that of all."""
+        while self.read(_BLOCK_BYTES):
+            pass
+
+    def read(self, size: int, /) -> bytes:
+        block = self._file.read(size)
+        header_bytes = min(self._header_left_bytes, len(block))
+        self._header_left_bytes -= header_bytes
+        self.body_bytes += len(block) - header_bytes
+        self._sha256.update(memoryview(block)[header_bytes:])
+        self._count(len(block))
+        return block
