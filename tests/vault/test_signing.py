@@ -3,6 +3,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from recorder.errors import JournalError, StoreError
 from recorder.vault.signing import DeviceKey, PublicKey
@@ -80,9 +82,6 @@ def test_a_damaged_key_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
     """Only Ed25519 signs logs."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
     path = tmp_path / "device.key"
     path.write_bytes(
         X25519PrivateKey.generate().private_bytes(
@@ -95,6 +94,6 @@ def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 def test_a_key_that_is_not_there_is_named(tmp_path: Path) -> None:
     """Loading does not create."""
-    with pytest.raises(StoreError, match="absent.key cannot be read"):
+    with pytest.raises(StoreError, match=r"absent\.key cannot be read"):
         DeviceKey.load(tmp_path / "absent.key")
     assert list(tmp_path.iterdir()) == []

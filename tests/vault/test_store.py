@@ -1,0 +1,482 @@
+"""The store as daemon, commands and a second process use it."""
+
+import json
+import os
+import stat
+import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from recorder.errors import LockTimeoutError, NoSuchJourneyError, StoreError
+from recorder.vault import words
+from recorder.vault.age import X25519Identity
+from recorder.vault.journal import DeviceKey, read_entries
+from recorder.vault.logbook import HoldInfo
+from recorder.vault.records import JourneyRecord, SegmentRecord, read_journeys
+from recorder.vault.store import Store
+from tests.vault.kit import CONSENT, Facts, FakeClock, assert_logs_sound, fragment, open_like, record_segment
+
+
+def events(store: Store, journey_id: str | None = None) -> list[str]:
+    path = store.ledger.path if journey_id is None else store.journeys_path / journey_id / "log.jsonl"
+    return [entry.event for entry in read_entries(path)]
+
+
+# --- layout ------------------------------------------------------------------------------------------------------
+
+
+def test_everything_is_for_the_owner_only(store: Store, journey_id: str, clock: FakeClock) -> None:
+    """Directories 0700, files 0600, whatever the umask."""
+    before = os.umask(0)
+    try:
+        record_segment(store, journey_id, clock)
+        store.hold(journey_id, "panel", "button")
+    finally:
+        os.umask(before)
+    paths = [store.root, *store.root.rglob("*")]
+    modes = {str(path.relative_to(store.root)): stat.S_IMODE(path.stat().st_mode) for path in paths}
+    assert modes == {
+        ".": 0o700,
+        "ledger.jsonl": 0o600,
+        "journeys": 0o700,
+        f"journeys/{journey_id}": 0o700,
+        f"journeys/{journey_id}/log.jsonl": 0o600,
+        f"journeys/{journey_id}/00001.header": 0o600,
+        f"journeys/{journey_id}/00001.body": 0o600,
+        f"journeys/{journey_id}/HOLD": 0o600,
+    }
+
+
+def test_preparing_again_changes_nothing_but_modes(store: Store) -> None:
+    """Each start prepares; a store that somebody opened to others is closed again."""
+    before = store.ledger.path.read_bytes()
+    store.root.chmod(0o755)
+    store.prepare()
+    assert store.ledger.path.read_bytes() == before
+    assert events(store) == [words.STORE_CREATED]
+    assert stat.S_IMODE(store.root.stat().st_mode) == 0o700
+
+
+def test_a_place_that_cannot_be_a_store_is_named(tmp_path: Path, key: DeviceKey, clock: FakeClock) -> None:
+    """One sentence that names the path."""
+    (tmp_path / "file").write_text("not a directory")
+    store = Store(tmp_path / "file" / "store", key, [], clock)
+    with pytest.raises(StoreError, match=r"file/store cannot be prepared as a store: Not a directory\."):
+        store.prepare()
+
+
+# --- journeys ----------------------------------------------------------------------------------------------------
+
+
+def test_a_journey_begins_with_its_consent(store: Store, identity: X25519Identity, clock: FakeClock) -> None:
+    """The consent is in the journey's log, the journey in the ledger with the head of that log."""
+    journey_id = store.begin_journey(CONSENT)
+    assert journey_id.startswith("20261122T131143Z-")
+    assert len(journey_id) == len("20261122T131143Z-7f3a")
+    began, consent = read_entries(store.journeys_path / journey_id / "log.jsonl")
+    assert (began.event, began.data) == (
+        words.JOURNEY_BEGAN,
+        {"journey": journey_id, "recorder": store.key.public_text, "recipients": [identity.recipient.text]},
+    )
+    assert (consent.event, consent.data) == (words.CONSENT, CONSENT)
+    ledger = read_entries(store.ledger.path)[-1]
+    assert (ledger.event, ledger.data) == (
+        words.JOURNEY_BEGAN,
+        {"journey": journey_id, "log_head": store.log(journey_id).head},
+    )
+
+
+def test_a_repeated_clock_gives_other_names(store: Store) -> None:
+    """Two journeys of the same second are two journeys."""
+    assert len({store.begin_journey(CONSENT) for _ in range(20)}) == 20
+    assert len(store.journeys()) == 20
+
+
+def test_a_journey_ends_once(store: Store, journey_id: str) -> None:
+    """Its end is in its log and, with the head of that log, in the ledger; ending it again adds nothing."""
+    store.end_journey(journey_id, "ignition-off")
+    store.end_journey(journey_id, "again")
+    assert events(store, journey_id) == [words.JOURNEY_BEGAN, words.CONSENT, words.JOURNEY_ENDED]
+    entry = read_entries(store.ledger.path)[-1]
+    assert (entry.event, entry.data) == (
+        words.JOURNEY_ENDED,
+        {"journey": journey_id, "log_head": store.log(journey_id).head, "reason": "ignition-off"},
+    )
+    assert events(store).count(words.JOURNEY_ENDED) == 1
+
+
+@pytest.mark.parametrize("name", ["absent", "", ".", "..", "../journeys", "a/b", "/etc", ".20261122T131143Z-7f3a.x.tmp"])
+def test_a_journey_that_is_not_there_is_refused(store: Store, journey_id: str, name: str) -> None:
+    """By name only, from this store only."""
+    (store.journeys_path / ".20261122T131143Z-7f3a.x.tmp").mkdir()
+    for call in (store.journey, store.log, lambda j: store.hold(j, "w", "r"), lambda j: store.open_segment(j, 1, 0)):
+        with pytest.raises(NoSuchJourneyError):
+            call(name)
+
+
+def test_a_record_tells_all(store: Store, clock: FakeClock) -> None:
+    """The whole value, for a journey with a sealed, a torn and a live segment."""
+    first = clock.now()
+    journey_id = store.begin_journey(CONSENT)
+    path = store.journeys_path / journey_id
+    record_segment(store, journey_id, clock, length_s=10)
+    torn = store.open_segment(journey_id, 2, clock.now_ns)
+    second = clock.now()
+    os.close(torn._fd)  # what the kernel does when the process dies
+    clock.advance(5)
+    live = store.open_segment(journey_id, 3, clock.now_ns)
+    third = clock.now()
+    clock.advance(1)
+    store.hold(journey_id, "panel", "button")
+
+    def size_of(number: int) -> int:
+        return sum((path / f"{number:05d}.{kind}").stat().st_size for kind in ("header", "body"))
+
+    assert store.journey(journey_id) == JourneyRecord(
+        id=journey_id,
+        path=path,
+        began="2026-11-22T13:11:43.000Z",
+        ended=None,
+        first=first,
+        last=third,
+        consented=True,
+        held=True,
+        hold=HoldInfo("panel", "2026-11-22T13:11:59.000Z", "button"),
+        segments=(
+            SegmentRecord(
+                1, size_of(1), "2026-11-22T13:11:43.000Z", "2026-11-22T13:11:53.000Z", first,
+                torn=False, signed=True, live=False, has_header=True, has_body=True,
+            ),
+            SegmentRecord(
+                2, size_of(2), "2026-11-22T13:11:53.000Z", None, second,
+                torn=True, signed=False, live=False, has_header=True, has_body=True,
+            ),
+            SegmentRecord(
+                3, size_of(3), "2026-11-22T13:11:58.000Z", None, third,
+                torn=False, signed=False, live=True, has_header=True, has_body=True,
+            ),
+        ),
+        next_segment=4,
+        problems=(),
+    )  # fmt: skip
+    assert store.journeys() == read_journeys(store.root) == (store.journey(journey_id),)
+    assert store.journey(journey_id).size_bytes == sum(map(size_of, (1, 2, 3)))
+    live.seal("stop", Facts(0, 0))
+
+
+def test_where_there_is_no_store_there_are_no_journeys(tmp_path: Path) -> None:
+    """Before the first start there is nothing to list, and nothing wrong; nothing is created by looking."""
+    assert read_journeys(tmp_path / "store") == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_without_its_list_is_an_error_not_an_empty_one(store: Store) -> None:
+    """An unreadable list is never read as nothing to do."""
+    store.journeys_path.rmdir()
+    with pytest.raises(StoreError, match="journeys cannot be read"):
+        store.journeys()
+
+
+def test_a_withdrawal_ends_the_consent_until_the_next(store: Store, journey_id: str) -> None:
+    """The record says whether somebody's agreement stands."""
+    consented = [store.journey(journey_id).consented]
+    for event in (words.WITHDRAWN, words.CONSENT):
+        store.log(journey_id).append(event, {})
+        consented.append(store.journey(journey_id).consented)
+    assert consented == [True, False, True]
+
+
+def test_a_clock_set_during_the_journey_proves_what_came_before(store: Store, clock: FakeClock) -> None:
+    """A boot without time, then NTP: everything of that boot gets its true time."""
+    clock.set_wall(-40 * 86_400, "unproven")
+    journey_id = store.begin_journey(CONSENT)
+    record_segment(store, journey_id, clock, length_s=10)
+    assert store.journey(journey_id).began == "2026-10-13T13:11:43.000Z"
+    assert store.journey(journey_id).segments[0].first.quality == "unproven"
+    clock.set_wall(40 * 86_400, "synchronised")
+    store.log(journey_id).append("clock-changed", {})
+    record = store.journey(journey_id)
+    assert (record.began, record.segments[0].began) == ("2026-11-22T13:11:43.000Z",) * 2
+    assert (record.first.quality, record.segments[0].first.quality) == ("synchronised", "synchronised")
+
+
+# --- segments ----------------------------------------------------------------------------------------------------
+
+
+def test_a_number_is_used_once(store: Store, journey_id: str, clock: FakeClock) -> None:
+    """Not again after a seal, not again after a deletion; gaps are allowed."""
+    record_segment(store, journey_id, clock)
+    for kind in ("header", "body"):
+        (store.journeys_path / journey_id / f"00001.{kind}").unlink()
+    with pytest.raises(StoreError, match="the next one is 2"):
+        store.open_segment(journey_id, 1, clock.now_ns)
+    store.open_segment(journey_id, 7, clock.now_ns).seal("stop", Facts(0, 0))
+    assert store.journey(journey_id).next_segment == 8
+
+
+def test_an_ended_journey_gets_no_segment(store: Store, journey_id: str, clock: FakeClock) -> None:
+    """Its log's head is in the ledger: nothing is added behind that."""
+    store.end_journey(journey_id, "ignition-off")
+    with pytest.raises(StoreError, match="has ended"):
+        store.open_segment(journey_id, 1, clock.now_ns)
+    assert store.journey(journey_id).segments == ()
+
+
+# --- holds -------------------------------------------------------------------------------------------------------
+
+
+def test_a_hold_is_in_the_file_the_log_and_the_ledger(store: Store, journey_id: str) -> None:
+    """Three places say who, when and why; a release says so too and removes the file."""
+    store.hold(journey_id, "panel", "button")
+    members = json.loads((store.journeys_path / journey_id / "HOLD").read_text())
+    assert {name: members[name] for name in ("journey", "who", "when", "clock", "reason")} == {
+        "journey": journey_id,
+        "who": "panel",
+        "when": "2026-11-22T13:11:43.000Z",
+        "clock": "synchronised",
+        "reason": "button",
+    }
+    assert store.journey(journey_id).held
+    store.release(journey_id, "office", "copied")
+    record = store.journey(journey_id)
+    assert (record.held, record.hold, record.problems) == (False, None, ())
+    assert events(store, journey_id)[2:] == [words.HOLD, words.RELEASE]
+    entry = read_entries(store.ledger.path)[-1]
+    assert (entry.event, entry.data) == (
+        words.RELEASE,
+        {"journey": journey_id, "log_head": store.log(journey_id).head, "who": "office", "reason": "copied"},
+    )
+
+
+def test_each_press_is_logged_and_the_first_hold_stands(store: Store, journey_id: str) -> None:
+    """Holding what is held adds an entry and changes nothing."""
+    store.hold(journey_id, "panel", "button")
+    before = (store.journeys_path / journey_id / "HOLD").read_bytes()
+    store.hold(journey_id, "lead", "incident 7")
+    assert (store.journeys_path / journey_id / "HOLD").read_bytes() == before
+    assert events(store, journey_id)[2:] == [words.HOLD, words.HOLD]
+    assert store.journey(journey_id).hold == HoldInfo("panel", "2026-11-22T13:11:43.000Z", "button")
+
+
+def test_what_is_not_held_cannot_be_released(store: Store, journey_id: str) -> None:
+    """The command says so instead of pretending."""
+    with pytest.raises(StoreError, match="is not held"):
+        store.release(journey_id, "office", "by mistake")
+    assert events(store, journey_id)[2:] == []
+
+
+def test_removing_the_file_releases_nothing(store: Store, journey_id: str) -> None:
+    """``rm HOLD``: still held, and the record says what is wrong; holding again or releasing mends it."""
+    store.hold(journey_id, "panel", "button")
+    (store.journeys_path / journey_id / "HOLD").unlink()
+    record = store.journey(journey_id)
+    assert record.held
+    assert record.hold == HoldInfo("panel", "2026-11-22T13:11:43.000Z", "button")
+    assert [problem.split(", but")[0] for problem in record.problems] == [f"{journey_id} is held by its log"]
+    store.hold(journey_id, "lead", "again")
+    assert store.journey(journey_id).problems == ()
+    (store.journeys_path / journey_id / "HOLD").unlink()
+    store.release(journey_id, "lead", "done")
+    assert (store.journey(journey_id).held, store.journey(journey_id).problems) == (False, ())
+
+
+def test_a_hold_the_log_does_not_know_still_holds(store: Store, journey_id: str) -> None:
+    """A HOLD put there by hand keeps the journey, and is reported."""
+    (store.journeys_path / journey_id / "HOLD").write_text('{"who": "?", "when": "?", "reason": "?"}')
+    record = store.journey(journey_id)
+    assert (record.held, record.hold) == (True, HoldInfo("?", "?", "?"))
+    assert "has a HOLD that its log does not" in record.problems[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"[]", b"{}", b"\xff"])
+def test_a_damaged_hold_still_holds(store: Store, journey_id: str, content: bytes) -> None:
+    """That it exists is the flag."""
+    store.hold(journey_id, "panel", "button")
+    (store.journeys_path / journey_id / "HOLD").write_bytes(content)
+    record = store.journey(journey_id)
+    assert (record.held, record.hold) == (True, HoldInfo("panel", "2026-11-22T13:11:43.000Z", "button"))
+    assert record.problems == (f"{store.journeys_path / journey_id / 'HOLD'} is damaged; what it holds is kept.",)
+
+
+# --- damage ------------------------------------------------------------------------------------------------------
+
+
+def test_one_unreadable_journey_hides_no_other(store: Store, clock: FakeClock) -> None:
+    """It is listed with its problem, and the good ones beside it."""
+    good, bad = store.begin_journey(CONSENT), store.begin_journey(CONSENT)
+    for journey_id in (good, bad):
+        record_segment(store, journey_id, clock)
+    store.hold(bad, "panel", "button")
+    log = store.journeys_path / bad / "log.jsonl"
+    log.write_bytes(b"\xff" * 1000 + b"\n")
+    records = {record.id: record for record in store.journeys()}
+    assert records[good].problems == ()
+    assert records[bad].problems[0] == f"{log}, line 1 cannot be read; it is damaged."
+    assert [segment.number for segment in records[bad].segments] == [1]
+
+
+def test_a_lost_log_is_answered_for_by_the_ledger(store: Store, journey_id: str, clock: FakeClock) -> None:
+    """Hold, beginning and end of a journey whose log is gone are the ledger's; its footage counts from the beginning."""
+    began = clock.now()
+    clock.advance(100)
+    record_segment(store, journey_id, clock)
+    store.hold(journey_id, "panel", "button")
+    store.end_journey(journey_id, "ignition-off")
+    (store.journeys_path / journey_id / "log.jsonl").unlink()
+    (store.journeys_path / journey_id / "HOLD").unlink()
+    record = store.journey(journey_id)
+    assert (record.held, record.first, record.segments[0].first) == (True, began, began)
+    assert record.ended == "2026-11-22T13:13:33.000Z"
+    assert "No such file" in record.problems[0]
+    assert record.next_segment == 2
+
+
+def test_a_lost_line_is_answered_for_by_the_ledger(store: Store, journey_id: str, clock: FakeClock) -> None:
+    """The one line that said hold is damaged, HOLD is gone: the ledger remembers."""
+    record_segment(store, journey_id, clock)
+    store.hold(journey_id, "panel", "button")
+    log = store.journeys_path / journey_id / "log.jsonl"
+    lines = log.read_bytes().splitlines()
+    assert words.HOLD.encode() in lines[4]
+    lines[4] = b"x" * len(lines[4])
+    log.write_bytes(b"\n".join(lines) + b"\n")
+    (store.journeys_path / journey_id / "HOLD").unlink()
+    assert store.journey(journey_id).held
+
+
+def test_a_damaged_ledger_beside_a_damaged_log_is_reported_too(store: Store, journey_id: str) -> None:
+    """Nothing is known, and that is what the record says."""
+    (store.journeys_path / journey_id / "log.jsonl").write_bytes(b"")
+    store.ledger.path.write_bytes(b"?\n")
+    record = store.journey(journey_id)
+    assert (record.began, record.held, record.first, record.last) == (None, False, None, None)
+    assert record.problems == (
+        f"{store.journeys_path / journey_id / 'log.jsonl'} is empty.",
+        f"{store.ledger.path}, line 1 cannot be read; it is damaged.",
+    )
+    store.ledger.path.unlink()
+    assert "ledger.jsonl cannot be read" in store.journey(journey_id).problems[1]
+
+
+def test_entries_that_say_nonsense_are_not_believed(store: Store, journey_id: str, clock: FakeClock) -> None:
+    """Numbers and times of the wrong type count as not said."""
+    record_segment(store, journey_id, clock)
+    log = store.log(journey_id)
+    log.append(words.SEGMENT_OPENED, {"number": "two"})
+    log.append(words.SEGMENT_SEALED, {})
+    log.append(words.SEGMENT_OPENED, {"number": 5, "first_boottime_ns": "noon"})
+    (store.journeys_path / journey_id / "00005.body").touch()
+    record = store.journey(journey_id)
+    assert [(s.number, s.began) for s in record.segments] == [(1, record.began), (5, record.began)]
+
+
+def test_a_body_without_header_is_reported(store: Store, journey_id: str, clock: FakeClock) -> None:
+    """It opens to nobody, and somebody should know."""
+    record_segment(store, journey_id, clock)
+    (store.journeys_path / journey_id / "00001.header").unlink()
+    assert store.journey(journey_id).problems == (
+        f"{store.journeys_path / journey_id / '00001.body'} has no header: nobody can open it.",
+    )
+
+
+def test_a_journey_somebody_renamed_is_still_one(store: Store, journey_id: str, clock: FakeClock) -> None:
+    """Footage does not escape the pruner by another name."""
+    record_segment(store, journey_id, clock)
+    (store.journeys_path / journey_id).rename(store.journeys_path / "keep me")
+    (record,) = store.journeys()
+    assert (record.id, len(record.segments)) == ("keep me", 1)
+
+
+# --- together ----------------------------------------------------------------------------------------------------
+
+
+def test_the_lock_is_one_processes_at_a_time_and_reentrant(store: Store) -> None:
+    """Inside it a thread may lock again; another process waits, and says for how long it did."""
+    other = open_like(store)
+    with store.lock(), store.lock(), pytest.raises(LockTimeoutError, match=r"locked by another process for 0\.05 s"), other.lock(0.05):
+        pytest.fail("two had the lock")
+    with other.lock(0.05):
+        pass
+
+
+def test_threads_of_one_process_wait_for_one_another(store: Store) -> None:
+    """The same store object in another thread has no lock while we have it."""
+    outcome: list[str] = []
+
+    def try_it() -> None:
+        try:
+            with store.lock(0.05):
+                outcome.append("locked")
+        except LockTimeoutError as error:
+            outcome.append(str(error))
+
+    for expected in ("has been locked by this process", "locked"):
+        thread = threading.Thread(target=try_it)
+        if expected != "locked":
+            with store.lock():
+                thread.start()
+                thread.join()
+        else:
+            thread.start()
+            thread.join()
+        assert expected in outcome.pop()
+
+
+def test_a_second_process_changes_the_store_beside_the_daemon(store: Store, journey_id: str, clock: FakeClock) -> None:
+    """A hold from a command while the daemon records: both logs stay whole, neither undoes the other."""
+    command = open_like(store)
+    writer = store.open_segment(journey_id, 1, clock.now_ns)
+    daemon_log = store.log(journey_id)
+    daemon_log.append("note", {"by": "daemon"})
+    command.hold(journey_id, "uid 1000", "command")
+    daemon_log.append("note", {"by": "daemon"})
+    writer.write(fragment(1000), None)
+    writer.seal("rotation", Facts(0, 0))
+    command.release(journey_id, "uid 0", "command")
+    store.end_journey(journey_id, "ignition-off")
+    assert events(store, journey_id)[2:] == [
+        words.SEGMENT_OPENED,
+        "note",
+        words.HOLD,
+        "note",
+        words.SEGMENT_SEALED,
+        words.RELEASE,
+        words.JOURNEY_ENDED,
+    ]
+    assert_logs_sound(store, store.key)
+
+
+def test_a_look_into_the_middle_of_a_mutation_looks_again(store: Store, journey_id: str) -> None:
+    """A lister that sees HOLD before its entry waits for the mutation to end instead of raising an alarm."""
+    inside, looked = threading.Event(), threading.Event()
+
+    def hold_slowly() -> None:
+        with store.lock():
+            (store.journeys_path / journey_id / "HOLD").write_text('{"who": "a", "when": "b", "reason": "c"}')
+            inside.set()
+            assert looked.wait(5)
+            store.log_hold(journey_id, "a", "c")
+
+    def lock_after_the_first_look() -> AbstractContextManager[None]:
+        looked.set()
+        return open_like(store).lock()
+
+    holder = threading.Thread(target=hold_slowly)
+    holder.start()
+    assert inside.wait(5)
+    (record,) = read_journeys(store.root, lock_after_the_first_look)
+    holder.join()
+    assert looked.is_set()
+    assert (record.held, record.problems) == (True, ())
+
+
+def test_a_lister_that_never_gets_the_lock_still_answers(store: Store, journey_id: str) -> None:
+    """A process that hangs with the lock in its hand does not hide the journeys."""
+    (store.journeys_path / journey_id / "HOLD").touch()
+
+    with store.lock():
+        (record,) = read_journeys(store.root, lambda: open_like(store).lock(0.01))
+    assert record.held
+    assert "has been locked by another process" in record.problems[-1]
