@@ -34,7 +34,7 @@ from recorder.vault.retention import Policy
 from recorder.vault.store import Store
 
 if TYPE_CHECKING:
-    from recorder.capture.ports import Camera, Microphone
+    from recorder.capture.devices import Devices
 
 RESUME_WITHIN_S = 60.0
 
@@ -96,23 +96,23 @@ class Parts:
 
     def begin_capture(self, plan: CapturePlan, sound: bool) -> Capturing:
         """A capture for ``plan``, not yet started."""
-        from recorder.capture.pipeline import Capture  # noqa: PLC0415 - heavy; the panel comes first
+        from recorder.capture.devices import frame_rate  # noqa: PLC0415 - heavy; the panel comes first
+        from recorder.capture.pipeline import Capture  # noqa: PLC0415
 
-        camera, microphone = self._devices
         return Capture(
-            camera=camera,
-            microphone=microphone,
+            camera=self._devices.camera,
+            microphone=self._devices.microphone,
             open_segment=lambda number, first_ns: self.store.open_segment(plan.journey, number, first_ns),
             post=self.inbox.put,
             origin_ns=plan.origin_ns,
             first_segment_number=plan.next_segment,
             segment_length_s=self.config.segments.length_s,
-            fps=self.config.camera.fps,
+            fps=frame_rate(self.config),
             sound=sound,
         )
 
     @cached_property
-    def _devices(self) -> "tuple[Camera, Microphone | None]":
+    def _devices(self) -> "Devices":
         """Camera and microphone, closed. Made once: what a clip shows goes on where it was."""
         from recorder.capture.devices import make_devices  # noqa: PLC0415
 

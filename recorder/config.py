@@ -192,7 +192,7 @@ def _struct(kind: type[S], table: Any, prefix: str) -> tuple[S | None, list[str]
             faults += inner
         else:
             try:
-                values[key] = msgspec.convert(table[key], hint, strict=True)
+                values[key] = msgspec.convert(table[key], hint, strict=True, dec_hook=_path)
             except msgspec.ValidationError as error:
                 faults.append(f"{prefix}{key}: {_plain(str(error), hint)}, got {_shown(table[key])}.")
     return (None if faults else kind(**values)), faults
@@ -291,6 +291,13 @@ def _writable(folder: Path) -> bool:
     return True
 
 
+def _path(kind: type[Any], value: Any) -> Any:
+    """What msgspec does not know by itself: paths are text."""
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise msgspec.ValidationError("Expected `str`")
+
+
 def _nearest(key: str, known: list[str]) -> str:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else f"; known here: {', '.join(known)}"
@@ -306,7 +313,7 @@ def _plain(message: str, hint: Any) -> str:
     if "Invalid enum value" in message:
         choices = getattr(hint, "__args__", ())
         return f"expected one of {', '.join(map(repr, choices))}"
-    text = message.split(", got ")[0]
+    text = message.split(", got ", maxsplit=1)[0]
     for word, plain in (
         ("`float`", "a number"),
         ("`int`", "a whole number"),
@@ -318,5 +325,10 @@ def _plain(message: str, hint: Any) -> str:
         text = text.replace(word, plain)
     if "matching regex" in text:
         return "expected letters, digits, spaces, '.', '_' or '-', beginning with a letter or digit"
-    text = text.replace(">=", "of at least").replace("<=", "of at most").replace(">", "greater than").replace("<", "less than")
+    text = (
+        text.replace(">=", "of at least")
+        .replace("<=", "of at most")
+        .replace(">", "greater than")
+        .replace("<", "less than")
+    )
     return text[0].lower() + text[1:]

@@ -12,6 +12,7 @@ in order, behind the recovery.
 import logging
 import queue
 import signal
+import threading
 import time
 from collections.abc import Callable, Mapping
 from types import FrameType
@@ -64,6 +65,7 @@ class Daemon:
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; the exit code."""
+        threading.excepthook = _end_with_thread
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         control = self._start()
@@ -307,3 +309,11 @@ class Daemon:
                 self._export = None
                 self._happen(on.ExportFailed(str(arguments["reason"])))
         request.answer()
+
+
+def _end_with_thread(failure: threading.ExceptHookArgs) -> None:
+    """A thread that died of a bug leaves half a recorder: end it, so that a whole one starts and the journey goes on."""
+    name = failure.thread.name if failure.thread else "?"
+    if failure.exc_value is not None:
+        log.critical("thread %s died", name, exc_info=failure.exc_value)
+    end_process(f"thread {name} has died")
