@@ -1,0 +1,1 @@
+"""Capture: light and sound in, encrypted-ready fragments out. The rules are in this room's README."""

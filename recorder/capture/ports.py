@@ -5,15 +5,20 @@ times are nanoseconds of CLOCK_BOOTTIME at the moment of exposure or of the firs
 translated to :class:`~recorder.errors.CaptureError` in the adapter.
 """
 
+from __future__ import annotations  # numpy is needed to read these types, not to run them: the panel must be up soon
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    from fractions import Fraction
 
-Samples = npt.NDArray[np.int16]
+    import numpy as np
+    import numpy.typing as npt
+
+    Samples = npt.NDArray[np.int16]
+    Plane = npt.NDArray[np.uint8]  # of a picture in 8-bit 4:2:0: lines, then dots
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class VideoFormat:
 
 @dataclass(frozen=True, slots=True)
 class VideoPacket:
-    """One encoded frame. ``data``: Annex B access unit. ``captured_ns``: boottime of exposure. No B-frames: PTS = DTS."""
+    """One encoded frame, never a B-frame. ``data``: Annex B access unit. ``captured_ns``: boottime of exposure."""
 
     data: bytes
     captured_ns: int
@@ -72,9 +77,7 @@ class Camera(Protocol):
 class Microphone(Protocol):
     """A microphone. Closed until :meth:`open`; :meth:`close` may be called at any time, twice too."""
 
-    def open(
-        self, on_block: Callable[[AudioBlock], None], on_failure: Callable[[DeviceFailure], None]
-    ) -> None:
+    def open(self, on_block: Callable[[AudioBlock], None], on_failure: Callable[[DeviceFailure], None]) -> None:
         """Open the device and begin. Raises DeviceAbsentError."""
         ...
 
@@ -110,7 +113,7 @@ class SegmentSink(Protocol):
         ...
 
     def maintain(self, now_ns: int) -> Durable | None:
-        """Call at least ten times a second: pads and syncs when due; the newest mark that has become durable, if any."""
+        """Pad and sync where due; the newest mark that has become durable, if any. Call ten times a second or more."""
         ...
 
     def seal(self, reason: str, facts: SegmentFacts) -> Durable:

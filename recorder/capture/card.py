@@ -1,0 +1,185 @@
+"""The card-writer thread: the only caller of a segment on the card.
+
+The mux thread hands over finished values and never waits; seconds of a slow card are absorbed by the queue. A mark
+counts as durable only when nothing older is still on its way: while the segment before it is open, marks of the
+next one wait, so that a power cut can cost the newest moments but never leaves a hole behind a promise.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from recorder.capture.bounded import BoundedQueue
+from recorder.capture.faults import Faults, back_off_s
+from recorder.capture.ports import Durable, SegmentFactory, SegmentFacts, SegmentSink
+from recorder.errors import RecorderError
+
+QUEUE_BYTES = 64 * 1024 * 1024  # two minutes at 4 Mb/s
+_ROUND_S = 0.05  # a sink wants to be maintained at least ten times a second
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    number: int
+    first_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    number: int
+    data: bytes
+    mark: Durable
+
+
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    number: int
+    reason: str
+    facts: SegmentFacts
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Nothing follows."""
+
+
+_Job = _Begin | _Write | _Finish | _End
+
+
+class CardWriter:
+    """Writes segments in the order they are handed over, on a thread of its own."""
+
+    def __init__(
+        self,
+        segments: SegmentFactory,
+        faults: Faults,
+        *,
+        on_lost: Callable[[int, float], None],
+        on_end: Callable[[], None],
+        now_ns: Callable[[], int],
+        queue_bytes: int = QUEUE_BYTES,
+    ) -> None:
+        """``on_lost(number, retry_after_s)``: a segment failed. ``on_end``: all is sealed. Both on this thread."""
+        self._segments, self._faults = segments, faults
+        self._on_lost, self._on_end = on_lost, on_end
+        self._now_ns = now_ns
+        self._queue: BoundedQueue[_Job] = BoundedQueue(queue_bytes)
+        self._open: dict[int, SegmentSink] = {}  # oldest first
+        self._waiting_marks: dict[int, Durable] = {}
+        self._failures = 0
+        self._maintained_s = 0.0
+        self.thread = threading.Thread(target=self._run, name="capture-card", daemon=True)
+        self.durable = Durable()
+        self.beat_s = time.monotonic()
+        self.ended = False  # the thread has done its work
+
+    # What the mux thread calls. Nothing here waits.
+
+    def start(self) -> None:
+        """Start the thread."""
+        self.thread.start()
+
+    def begin(self, number: int, first_ns: int) -> None:
+        """The next segment begins; nothing captured before ``first_ns`` (boottime) will be in it."""
+        self._queue.put(_Begin(number, first_ns))
+
+    def write(self, number: int, data: bytes, mark: Durable) -> bool:
+        """Append to a segment; False, and nothing taken, where too much waits already."""
+        return self._queue.put(_Write(number, data, mark), len(data))
+
+    def finish(self, number: int, reason: str, facts: SegmentFacts) -> None:
+        """Seal a segment."""
+        self._queue.put(_Finish(number, reason, facts))
+
+    def end(self) -> None:
+        """Nothing follows: work off what waits, then end."""
+        self._queue.put(_End())
+
+    @property
+    def half_drained(self) -> bool:
+        """Whether at least half of the queue is free."""
+        return self._queue.waiting_bytes * 2 <= self._queue.limit_bytes
+
+    # What runs on the thread.
+
+    def _run(self) -> None:
+        while not isinstance(job := self._queue.get(_ROUND_S), _End):
+            self.beat_s = time.monotonic()
+            if job is not None:
+                self._carry_out(job)
+            if self.beat_s - self._maintained_s >= _ROUND_S:
+                self._maintained_s = self.beat_s
+                self._maintain()
+        self.ended = True
+        self._on_end()
+
+    def _carry_out(self, job: _Begin | _Write | _Finish) -> None:
+        """Do one job; what belongs to a segment that was lost is lost with it."""
+        try:
+            if isinstance(job, _Begin):
+                self._open[job.number] = self._segments(job.number, job.first_ns)
+            elif job.number not in self._open:
+                return
+            elif isinstance(job, _Write):
+                self._open[job.number].write(job.data, job.mark)
+            else:
+                self._durable_until(job.number, self._open[job.number].seal(job.reason, job.facts))
+                self._close(job.number)
+        except (OSError, RecorderError) as error:
+            self._lost(job.number, error)
+
+    def _maintain(self) -> None:
+        for number, sink in tuple(self._open.items()):
+            try:
+                mark = sink.maintain(self._now_ns())
+            except (OSError, RecorderError) as error:
+                self._lost(number, error)
+            else:
+                if mark is not None:
+                    self._durable_until(number, mark)
+
+    def _durable_until(self, number: int, mark: Durable) -> None:
+        """``mark`` of segment ``number`` is on the card; it counts once no older segment is open."""
+        if number != next(iter(self._open)):
+            self._waiting_marks[number] = mark
+            return
+        newest = Durable(_newest(self.durable.video_ns, mark.video_ns), _newest(self.durable.audio_ns, mark.audio_ns))
+        if newest != self.durable:
+            self.durable = newest
+            self._failures = 0
+            self._faults.end("card")
+            self._faults.end("card-full")
+
+    def _close(self, number: int) -> None:
+        """Segment ``number`` is no longer open: what waited behind it counts now."""
+        del self._open[number]
+        if self._open:
+            oldest = next(iter(self._open))
+            if (mark := self._waiting_marks.pop(oldest, None)) is not None:
+                self._durable_until(oldest, mark)
+
+    def _lost(self, number: int, error: OSError | RecorderError) -> None:
+        """Give segment ``number`` up; what reached the card is found at the next start."""
+        self._failures += 1
+        self._faults.begin("card-full" if _is_full(error) else "card", f"segment {number}: {error}")
+        if number in self._open:
+            self._close(number)
+        self._waiting_marks.pop(number, None)
+        self._on_lost(number, back_off_s(self._failures))
+
+
+def _newest(one: int | None, other: int | None) -> int | None:
+    return max((moment for moment in (one, other) if moment is not None), default=None)
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether ``error``, or what it was made from, is a full card."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return True
+        error = error.__cause__
+    return False

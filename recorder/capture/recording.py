@@ -1,0 +1,291 @@
+"""Joins picture and sound into segments. One thread owns it; it has none of its own and never waits.
+
+It keeps the rules of the room's README: nothing older than a segment's beginning goes into it; the old segment stays
+open until sound has reached the split; neither medium waits for the other; every loss is a gap.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from recorder.capture import annexb
+from recorder.capture.clocks import NS_PER_S, SoundClock
+from recorder.capture.open_segment import Card, OpenSegment, Reach
+from recorder.capture.rotation import PICTURE_LATE_NS, Rotation
+from recorder.errors import CaptureError, MediaError
+
+if TYPE_CHECKING:
+    from recorder.capture.faults import Faults
+    from recorder.capture.muxer import SoundPacket
+    from recorder.capture.ports import AudioBlock, Durable, VideoFormat, VideoPacket
+    from recorder.capture.sound import SoundEncoder
+
+SOUND_LATE_NS = NS_PER_S  # a microphone may be so late before silence takes its place
+SILENCE_LAG_NS = NS_PER_S // 4  # silence then keeps this far behind now, for the microphone's return
+_ROUND_NS = NS_PER_S // 10  # a round that took longer was ours to wait for, not the microphone's
+
+
+class Recording:
+    """The journey's two tracks, from packets and blocks to segments on the card. Times are boottime ns."""
+
+    def __init__(
+        self,
+        card: Card,
+        faults: Faults,
+        *,
+        origin_ns: int,
+        first_segment_number: int,
+        segment_length_s: float,
+        with_sound: bool,
+        sound_encoder: Callable[[int], SoundEncoder],
+    ) -> None:
+        """``with_sound``: whether segments declare a sound track; ``sound_encoder`` begins one at a position."""
+        self._card, self._faults = card, faults
+        self._new_encoder = sound_encoder
+        self._origin_ns, self._with_sound = origin_ns, with_sound
+        self._next_number = first_segment_number
+        self._rotation = Rotation(round(segment_length_s * NS_PER_S))
+        self._clock = SoundClock(origin_ns)
+        self._reach = Reach()
+        self._current: OpenSegment | None = None
+        self._previous: OpenSegment | None = None  # waits for its sound
+        self._now_ns = 0
+        self._resume_ns = 0  # no segment begins before, for the card has failed
+        self._draining = False  # no segment begins, for the card is slow
+        self._format: VideoFormat | None = None
+        self._unusable = False  # no MP4 can declare the camera's format
+        self._early_pictures: list[VideoPacket] = []  # of a camera whose format is not known yet
+        self._picture_ns: int | None = None  # the newest frame seen, recorded or not
+        self._keyframe_needed = True
+        self._sound_wanted = False
+        self._encoder: SoundEncoder | None = None
+        self._early_sound: deque[SoundPacket] = deque()  # no segment is open
+        self._quiet_ns = 0  # for so long we have waited for the microphone
+
+    # --- picture ---------------------------------------------------------------------------------------------------
+
+    def camera_opening(self) -> None:
+        """What comes from now on is from a camera opened anew, in a format not known yet."""
+        self._format, self._unusable = None, False
+        self._early_pictures.clear()
+        self._keyframe_needed = True
+
+    def camera_opened(self, video: VideoFormat) -> None:
+        """The camera's format is known. One that no MP4 can declare is a fault, and its frames are not recorded."""
+        try:
+            annexb.parameter_sets(video.extradata)
+        except MediaError as error:
+            self._faults.begin("mux", str(error))
+            self._unusable = True
+            return
+        self._faults.end("mux")
+        self._format = video
+        early, self._early_pictures = self._early_pictures, []
+        for packet in early:
+            self.picture(packet)
+
+    def picture(self, packet: VideoPacket) -> None:
+        """Record a frame. One that is not newer than the last, or needs a frame that is lost, is not recorded."""
+        if self._format is None:
+            if not self._unusable:
+                self._early_pictures.append(packet)
+            return
+        if packet.captured_ns < self._origin_ns or packet.captured_ns <= (self._picture_ns or 0):
+            self._keyframe_needed = True
+            return
+        self._picture_ns = packet.captured_ns
+        if packet.is_keyframe and self._is_due(packet):
+            self._begin(packet.captured_ns, self._format)
+        self._keyframe_needed = self._keyframe_needed and not packet.is_keyframe
+        segment = self._current
+        if self._keyframe_needed or segment is None or segment.video != self._format:
+            self._keyframe_needed = True  # what follows cannot be shown without this frame
+        elif packet.captured_ns >= segment.began_ns:
+            segment.picture(packet)
+            self._check_room()
+
+    def _is_due(self, keyframe: VideoPacket) -> bool:
+        """Whether this keyframe begins a segment: none is open, the old one is full, or declares another picture."""
+        segment = self._current
+        return (
+            segment is None
+            or segment.video != self._format
+            or self._rotation.at_picture(segment.began_ns, keyframe.captured_ns, keyframe.duration_ns, True)
+        )
+
+    # --- sound -----------------------------------------------------------------------------------------------------
+
+    def want_sound(self, wanted: bool) -> None:
+        """Whether sound is to be recorded from now on."""
+        if self._sound_wanted and not wanted:
+            self._end_track()
+        self._sound_wanted = wanted
+        self._quiet_ns = 0
+
+    def sound(self, block: AudioBlock) -> None:
+        """Record a block where it belongs; silence takes the place of what is missing before it."""
+        if not self._sound_wanted:
+            return
+        self._quiet_ns = 0
+        count = len(block.samples)
+        placement = self._clock.place(block.captured_ns, count, block.rate_hz)
+        try:
+            encoder = self._sound_encoder()
+            packets = encoder.silence(placement.silence) if placement.silence else []
+            if placement.skip < count:
+                packets += encoder.samples(block.samples[placement.skip :], block.rate_hz, restart=placement.restart)
+        except CaptureError as error:
+            self._give_up_track(error)
+        else:
+            self._faults.end("encoder")
+            self._route(packets)
+
+    def _sound_encoder(self) -> SoundEncoder:
+        if self._encoder is None:
+            self._encoder = self._new_encoder(self._clock.begin)
+        return self._encoder
+
+    def _fill(self) -> None:
+        """Let silence take the place of a microphone that has been waited for long enough."""
+        if self._current is None and self._clock.position is None:
+            return  # nothing to be silent in
+        since_ns = self._current.began_ns if self._current else self._now_ns
+        missing = self._clock.fill(since_ns, self._now_ns - SILENCE_LAG_NS)
+        if missing:
+            try:
+                self._route(self._sound_encoder().silence(missing))
+            except CaptureError as error:
+                self._give_up_track(error)
+
+    def _end_track(self) -> None:
+        """Sound ends here; what begins later is another track."""
+        encoder, self._encoder = self._encoder, None
+        if encoder is not None:
+            try:
+                self._route(encoder.finish())
+            except CaptureError as error:
+                self._give_up_track(error)
+        self._clock.pause()
+        self._reach.sound = None
+        self._seal_previous()
+
+    def _give_up_track(self, error: CaptureError) -> None:
+        """The encoder failed: begin another with the next block."""
+        self._faults.begin("encoder", str(error))
+        self._encoder = None
+        self._clock.pause()
+        self._seal_previous()
+
+    def _route(self, packets: list[SoundPacket]) -> None:
+        for packet in packets:
+            moment_ns = self._clock.moment_ns(packet.position)
+            current = self._current
+            if self._previous is not None and current is not None and moment_ns < current.began_ns:
+                self._previous.sound(packet)
+                self._check_room()
+                continue
+            self._seal_previous()
+            if current is None:
+                self._keep_early(packet, moment_ns)
+            else:
+                if self._rotation.at_sound(current.began_ns, moment_ns, self._picture_ns):
+                    self._begin(moment_ns, None)
+                self._add_sound(packet, moment_ns)
+
+    def _add_sound(self, packet: SoundPacket, moment_ns: int) -> None:
+        if self._current is not None and moment_ns >= self._current.began_ns:
+            self._current.sound(packet)
+            self._check_room()
+
+    def _keep_early(self, packet: SoundPacket, moment_ns: int) -> None:
+        """No segment is open: keep the newest sound for the picture that will begin one, but not for ever."""
+        early = self._early_sound
+        early.append(packet)
+        oldest_ns = self._clock.moment_ns(early[0].position)
+        if moment_ns - max(oldest_ns, self._picture_ns or 0) >= PICTURE_LATE_NS:
+            self._begin(oldest_ns, None)
+        if self._current is None and moment_ns - oldest_ns > PICTURE_LATE_NS:
+            early.popleft()
+
+    # --- segments --------------------------------------------------------------------------------------------------
+
+    def round(self, now_ns: int) -> None:
+        """Call at least ten times a second, after what has arrived was handed in: what depends on time is done here."""
+        if self._now_ns:
+            self._quiet_ns += min(now_ns - self._now_ns, _ROUND_NS)
+        self._now_ns = now_ns
+        if self._sound_wanted and self._quiet_ns >= SOUND_LATE_NS:
+            self._fill()
+
+    def segment_lost(self, number: int, retry_after_s: float, durable: Durable) -> None:
+        """The card failed in segment ``number``. What is not ``durable`` counts as lost."""
+        self._resume_ns = self._now_ns + round(retry_after_s * NS_PER_S)
+        if self._previous is not None and self._previous.number == number:
+            self._previous = None
+        if self._current is not None and self._current.number == number:
+            self._current = None
+        if durable.video_ns is not None:
+            self._reach.picture_ns = durable.video_ns
+        if durable.audio_ns is not None and self._reach.sound is not None:
+            self._reach.sound = self._clock.index(durable.audio_ns)
+
+    def end(self, reason: str) -> None:
+        """Nothing follows: seal what is open."""
+        self._end_track()
+        if self._current is not None:
+            self._current.missing_until(self._now_ns, PICTURE_LATE_NS)
+            self._current.seal(reason)
+            self._current = None
+
+    def _begin(self, began_ns: int, video: VideoFormat | None) -> None:
+        """End the current segment at this moment and begin the next one there; not before the card is ready for it."""
+        if not self._card_ready():
+            return
+        early, self._early_sound = self._early_sound, deque()
+        if early:
+            began_ns = min(began_ns, self._clock.moment_ns(early[0].position))
+        segment = OpenSegment(
+            self._next_number,
+            began_ns,
+            video,
+            with_sound=self._with_sound,
+            clock=self._clock,
+            origin_ns=self._origin_ns,
+            reach=self._reach,
+            card=self._card,
+        )
+        self._next_number += 1
+        self._seal_previous()
+        if self._current is not None:
+            self._current.cut()
+            self._previous = self._current
+        self._current = segment
+        if video is None or self._clock.position is None:
+            self._seal_previous()  # no sound is on its way to it
+        self._clock.forget(self._clock.index(began_ns))
+        for packet in early:
+            segment.sound(packet)
+        self._check_room()
+
+    def _card_ready(self) -> bool:
+        if self._draining and self._card.half_drained:
+            self._draining = False
+            self._faults.end("card-slow")
+        return not self._draining and self._now_ns >= self._resume_ns
+
+    def _check_room(self) -> None:
+        """Where the card was too slow for a fragment, its segment ends before it."""
+        segments = [segment for segment in (self._previous, self._current) if segment is not None]
+        if any(segment.refused for segment in segments):
+            self._faults.begin("card-slow", "The queue to the card is full.")
+            for segment in segments:
+                segment.seal("fault")
+            self._previous = self._current = None
+            self._draining = True
+
+    def _seal_previous(self) -> None:
+        previous, self._previous = self._previous, None
+        if previous is not None:
+            previous.seal("rotation")

@@ -1,0 +1,111 @@
+"""AAC for the sound track, through PyAV: 48 kHz, mono, 64 kb/s, one encoder for the whole journey.
+
+What goes in is one endless run of samples at 48 kHz (``clocks.py`` says where silence belongs in it); blocks at other
+rates are resampled here, continuously, so that no seam between blocks can be heard or moves the time.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from recorder.capture.boxes import AAC_FRAME, SOUND_BPS
+from recorder.capture.clocks import RATE_HZ, rescale
+from recorder.capture.muxer import SoundPacket
+from recorder.errors import CaptureError
+
+if TYPE_CHECKING:
+    from recorder.capture.ports import Samples
+
+_FULL_SCALE = 32_768.0
+
+
+class SoundEncoder:
+    """Encodes one uninterrupted track that begins at ``position`` (samples at 48 kHz since the journey's origin)."""
+
+    def __init__(self, position: int) -> None:
+        context: Any = av.CodecContext.create("aac", "w")
+        context.sample_rate, context.layout, context.format = RATE_HZ, "mono", "fltp"
+        context.bit_rate, context.time_base = SOUND_BPS, Fraction(1, RATE_HZ)
+        context.open()
+        self._context = context
+        self._next = position  # of the first sample that waits
+        self._waiting: npt.NDArray[np.int16] = np.zeros(0, np.int16)
+        self._resampler: _Resampler | None = None
+
+    def silence(self, count: int) -> list[SoundPacket]:
+        """Append ``count`` samples of silence at 48 kHz."""
+        return self._append(np.concatenate((self._rest(), np.zeros(count, np.int16))))
+
+    def samples(self, samples: Samples, rate_hz: int, *, restart: bool) -> list[SoundPacket]:
+        """Append samples at ``rate_hz``; ``restart`` where they do not continue those before. Raises CaptureError."""
+        rest = self._rest() if restart else np.zeros(0, np.int16)
+        if rate_hz == RATE_HZ:
+            return self._append(np.concatenate((rest, samples)))
+        if self._resampler is None:
+            self._resampler = _Resampler(rate_hz)
+        return self._append(np.concatenate((rest, self._resampler.feed(samples))))
+
+    def finish(self) -> list[SoundPacket]:
+        """End the track; what is left of the last packet is silence. The encoder is of no further use."""
+        packets = self._append(self._rest())
+        if len(self._waiting):
+            packets += self._append(np.zeros(AAC_FRAME - len(self._waiting), np.int16))
+        return packets + self._encode(None)
+
+    def _rest(self) -> Samples:
+        """What the resampler still holds of the run that ends here."""
+        resampler, self._resampler = self._resampler, None
+        return resampler.finish() if resampler else np.zeros(0, np.int16)
+
+    def _append(self, samples: Samples) -> list[SoundPacket]:
+        self._waiting = np.concatenate((self._waiting, samples))
+        packets: list[SoundPacket] = []
+        while len(self._waiting) >= AAC_FRAME:
+            packets += self._encode(self._waiting[:AAC_FRAME])
+            self._waiting = self._waiting[AAC_FRAME:]
+        return packets
+
+    def _encode(self, samples: Samples | None) -> list[SoundPacket]:
+        frame = None
+        if samples is not None:
+            frame = av.AudioFrame.from_ndarray((samples / np.float32(_FULL_SCALE))[np.newaxis, :], "fltp", "mono")
+            frame.sample_rate, frame.time_base, frame.pts = RATE_HZ, Fraction(1, RATE_HZ), self._next
+            self._next += AAC_FRAME
+        try:
+            return [SoundPacket(bytes(packet), packet.pts) for packet in self._context.encode(frame)]
+        except (av.error.FFmpegError, ValueError) as error:
+            raise CaptureError(f"The AAC encoder failed: {error}.") from error
+
+
+class _Resampler:
+    """One run of samples at another rate, brought to 48 kHz; in the end exactly as many as last as long."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._resampler = av.AudioResampler("s16", "mono", RATE_HZ)
+        self._taken = 0
+        self._given = 0
+
+    def feed(self, samples: Samples) -> Samples:
+        """What is ready after these."""
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[np.newaxis, :]), "s16", "mono")
+        frame.sample_rate, frame.time_base, frame.pts = self._rate_hz, Fraction(1, self._rate_hz), self._taken
+        self._taken += len(samples)
+        return self._ready(frame)
+
+    def finish(self) -> Samples:
+        """What the filter still held, cut or padded by the few samples its rounding leaves."""
+        missing = rescale(self._taken, self._rate_hz) - self._given
+        rest = self._ready(None)[:missing]
+        return np.pad(rest, (0, missing - len(rest)))
+
+    def _ready(self, frame: av.AudioFrame | None) -> Samples:
+        parts = [out.to_ndarray()[0] for out in self._resampler.resample(frame)]
+        ready: Samples = np.concatenate(parts) if parts else np.zeros(0, np.int16)
+        self._given += len(ready)
+        return ready

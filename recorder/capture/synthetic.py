@@ -1,0 +1,102 @@
+"""A camera and a microphone without hardware, whose recording can be read back to the frame and the sample.
+
+Both show one scene that is anchored to boottime itself: frame n is at n/fps, sample k at k/rate, and with every whole
+second begin a white frame and a beep. It goes on whether or not it is watched, so what a gap, a fault or a crash has
+cost can be counted in the result.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from recorder.capture import testtone
+from recorder.capture.encoder import Canvas, PictureEncoder
+from recorder.capture.player import Player
+from recorder.capture.ports import AudioBlock, DeviceFailure, VideoFormat, VideoPacket
+from recorder.capture.stamp import Stamp
+from recorder.capture.testcard import TestCard
+from recorder.timekeeping import NS_PER_S, boottime_ns
+
+_BLOCKS_PER_S = 50
+
+
+class SyntheticCamera:
+    """A camera (:class:`recorder.capture.ports.Camera`) on the synthetic scene, its counter starting at boot."""
+
+    def __init__(self, width: int, height: int, fps: Fraction, bitrate_bps: int, vehicle: str) -> None:
+        self._width, self._height, self._fps, self._bitrate_bps = width, height, fps, bitrate_bps
+        self._vehicle = vehicle
+        self._player = Player("synthetic-camera")
+
+    def open(
+        self,
+        first_frame_number: int,
+        on_packet: Callable[[VideoPacket], None],
+        on_failure: Callable[[DeviceFailure], None],
+    ) -> VideoFormat:
+        """Begin with the next frame of the scene. Raises DeviceAbsentError."""
+        encoder = PictureEncoder(self._width, self._height, self._fps, self._bitrate_bps)
+        self._player.start(lambda: self._play(encoder, first_frame_number, on_packet), on_failure)
+        return encoder.format
+
+    def close(self) -> None:
+        """Stop at once."""
+        self._player.stop()
+
+    def _play(self, encoder: PictureEncoder, number: int, on_packet: Callable[[VideoPacket], None]) -> None:
+        canvas = Canvas(self._width, self._height)
+        card = TestCard(self._width, self._height)
+        stamp = Stamp(self._vehicle, self._width, self._height)
+        duration_ns = round(NS_PER_S / self._fps)
+        first = counter = self._next_counter()
+        while self._player.wait_until(due_ns := self._time_ns(counter)):
+            if self._player.missed(due_ns):
+                counter = self._next_counter()
+                continue
+            card.draw(canvas.planes, counter % (1 << 32), flash=self._is_flash(counter))
+            stamp.apply(canvas.y, due_ns, number + counter - first)
+            self._player.deliver(on_packet, encoder.encode(canvas.frame, due_ns, duration_ns))
+            counter += 1
+
+    def _next_counter(self) -> int:
+        return -int(-boottime_ns() * self._fps // NS_PER_S)  # rounded up
+
+    def _time_ns(self, counter: int) -> int:
+        return int(counter * NS_PER_S / self._fps)
+
+    def _is_flash(self, counter: int) -> bool:
+        """Whether this is the first frame at or after a whole second."""
+        return counter * self._fps.denominator % self._fps.numerator < self._fps.denominator
+
+
+class SyntheticMicrophone:
+    """A microphone (:class:`recorder.capture.ports.Microphone`) on the synthetic scene."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._player = Player("synthetic-microphone")
+
+    def open(self, on_block: Callable[[AudioBlock], None], on_failure: Callable[[DeviceFailure], None]) -> None:
+        """Begin with the next sample of the scene."""
+        self._player.start(lambda: self._play(on_block), on_failure)
+
+    def close(self) -> None:
+        """Stop at once."""
+        self._player.stop()
+
+    def _play(self, on_block: Callable[[AudioBlock], None]) -> None:
+        second = testtone.one_second(self._rate_hz)
+        step = self._rate_hz // _BLOCKS_PER_S
+        sample = self._next_sample()
+        while self._player.wait_until(self._time_ns(sample + step)):
+            if self._player.missed(self._time_ns(sample + step)):
+                sample = self._next_sample()
+                continue
+            samples = second.take(range(sample, sample + step), mode="wrap")
+            self._player.deliver(on_block, AudioBlock(samples, self._time_ns(sample), self._rate_hz))
+            sample += step
+
+    def _next_sample(self) -> int:
+        return -(-boottime_ns() * self._rate_hz // NS_PER_S)
+
+    def _time_ns(self, sample: int) -> int:
+        return sample * NS_PER_S // self._rate_hz

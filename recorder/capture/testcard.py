@@ -1,0 +1,120 @@
+"""The picture of the synthetic scene, drawn and read back: a counter in every frame, white on every whole second.
+
+The counter is 32 bits and a CRC-8 as black and white cells at the bottom, at least 8 x 8 dots each, so that it survives
+H.264 at 4 Mb/s and at 176 x 144. A cell that cannot be trusted makes the whole counter unreadable, never wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from recorder.capture.ports import Plane
+
+_BITS, _CRC_BITS = 32, 8
+_CELLS = _BITS + _CRC_BITS
+_SMALLEST_CELL, _LARGEST_CELL, _COLUMNS = 8, 32, 20
+_CRC_POLYNOMIAL = 0x07  # CRC-8 of SMBus and ATM: x^8 + x^2 + x + 1
+_BLACK, _WHITE, _NEUTRAL = 16, 235, 128  # limited range (ITU-R BT.601)
+_FLASH_ABOVE = 200  # the moving ground never exceeds 170
+_SPEED = 2  # dots a frame
+_PERIOD = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a frame says: the counter (None: unreadable), and whether it is the white one of a whole second."""
+
+    counter: int | None
+    flash: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Strip:
+    """Where the cells of the counter lie."""
+
+    cell: int
+    columns: int
+    top: int
+    left: int
+
+    @property
+    def rows(self) -> int:
+        return -(-_CELLS // self.columns)
+
+
+def _strip(width: int, height: int) -> _Strip:
+    cell = max(_SMALLEST_CELL, min(_LARGEST_CELL, width // _COLUMNS // 2 * 2))
+    columns = min(_COLUMNS, width // cell)
+    rows = -(-_CELLS // columns)
+    return _Strip(cell, columns, height - rows * cell, (width - columns * cell) // 2)
+
+
+class TestCard:
+    """Draws the frames of one scene, ``width`` x ``height`` dots, into the planes of 8-bit 4:2:0 video."""
+
+    __test__ = False  # pytest: not a test, in spite of its name
+
+    def __init__(self, width: int, height: int) -> None:
+        self._strip = _strip(width, height)
+        across, down = np.meshgrid(np.arange(width + _PERIOD), np.arange(height))
+        waves = np.sin(2 * np.pi * (across + down) / _PERIOD) + np.sin(2 * np.pi * (2 * across - 5 * down) / _PERIOD)
+        self._ground: Plane = (100 + 35 * waves).astype(np.uint8)  # moves to the left, and repeats itself
+        bars = np.arange(width // 2) * 8 // max(1, width // 2)
+        self._u: Plane = np.broadcast_to((96 + 9 * bars).astype(np.uint8), (height // 2, width // 2))
+        self._v: Plane = np.broadcast_to((160 - 9 * bars).astype(np.uint8), (height // 2, width // 2))
+
+    def draw(self, planes: tuple[Plane, Plane, Plane], counter: int, *, flash: bool) -> None:
+        """Draw frame ``counter`` (0 to 2^32 - 1); white where ``flash``."""
+        y, u, v = planes
+        if flash:
+            y[:], u[:], v[:] = _WHITE, _NEUTRAL, _NEUTRAL
+        else:
+            shift = counter * _SPEED % _PERIOD
+            y[:] = self._ground[:, shift : shift + y.shape[1]]
+            u[:], v[:] = self._u, self._v
+        self._draw_counter(y, counter)
+
+    def _draw_counter(self, y: Plane, counter: int) -> None:
+        strip = self._strip
+        bits = np.full(strip.rows * strip.columns, 0, np.uint8)
+        bits[:_CELLS] = _to_bits(counter)
+        cells = np.where(bits.reshape(strip.rows, strip.columns), _WHITE, _BLACK).astype(np.uint8)
+        picture = cells.repeat(strip.cell, 0).repeat(strip.cell, 1)
+        y[strip.top :, strip.left : strip.left + picture.shape[1]] = picture
+
+
+def read(y: Plane) -> Card:
+    """Read a frame's Y plane."""
+    height, width = y.shape
+    strip = _strip(width, height)
+    flash = float(y[height // 3 : strip.top].mean()) > _FLASH_ABOVE if strip.top > height // 3 else False
+    shape = (strip.rows, strip.cell, strip.columns, strip.cell)
+    cells = y[strip.top :, strip.left : strip.left + strip.columns * strip.cell].reshape(shape)
+    edge = strip.cell // 4  # the middle of a cell is what blurring reaches last
+    levels = cells[:, edge:-edge, :, edge:-edge].mean(axis=(1, 3)).ravel()[:_CELLS]
+    return Card(_from_bits(levels > (_BLACK + _WHITE) / 2), flash)
+
+
+def _to_bits(counter: int) -> npt.NDArray[np.uint8]:
+    word = counter.to_bytes(_BITS // 8, "big")
+    return np.unpackbits(np.frombuffer(word + bytes((_crc8(word),)), np.uint8))
+
+
+def _from_bits(bits: npt.NDArray[np.bool_]) -> int | None:
+    data = np.packbits(bits).tobytes()
+    word, crc = data[:-1], data[-1]
+    return int.from_bytes(word, "big") if _crc8(word) == crc else None
+
+
+def _crc8(word: bytes) -> int:
+    crc = 0xFF  # a picture all black must not read as a valid zero
+    for byte in word:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc << 1 ^ (_CRC_POLYNOMIAL if crc & 0x80 else 0)) & 0xFF
+    return crc
