@@ -23,6 +23,7 @@ from recorder.errors import PanelError
 
 RATE_HZ = 22_050  # what espeak-ng's own voices speak at
 SPEED_WPM = 150  # espeak-ng's default is 175, too fast for a notice heard once
+LEAD_S = 0.1  # amplifiers and sound servers swallow the first moments of a sound
 PAUSE_S = 0.5
 AMPLITUDE = 10_000  # of 32 767, about as loud as the voice
 FADE_S = 0.005  # a tone that begins at full strength clicks
@@ -67,7 +68,7 @@ class NoticeLibrary:
 
     def _file(self, first: tuple[Tone, ...], texts: Mapping[str, str]) -> Path:
         heard = [[(tone.frequency_hz, tone.duration_s) for tone in first], list(texts.items())]
-        made_with = [RATE_HZ, SPEED_WPM, PAUSE_S, AMPLITUDE, FADE_S]
+        made_with = [RATE_HZ, SPEED_WPM, LEAD_S, PAUSE_S, AMPLITUDE, FADE_S]
         name = hashlib.sha256(json.dumps([made_with, heard]).encode()).hexdigest()
         path = self._folder / f"{name}.wav"
         if path.exists():
@@ -129,12 +130,15 @@ def _write(path: Path, samples: Samples) -> None:
 
 
 def _joined(pieces: Iterable[Samples]) -> Samples:
-    """The pieces with a pause after each."""
-    whole = array("h")
+    """A moment of silence, then the pieces with a pause after each."""
+    whole = _silence(LEAD_S)
     for piece in pieces:
-        whole += piece
-        whole += array("h", bytes(2 * round(PAUSE_S * RATE_HZ)))
+        whole += piece + _silence(PAUSE_S)
     return whole
+
+
+def _silence(seconds: float) -> Samples:
+    return array("h", bytes(2 * round(seconds * RATE_HZ)))
 
 
 def _sine(notes: tuple[Tone, ...]) -> Samples:
