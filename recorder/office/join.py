@@ -63,7 +63,9 @@ class Joiner:
             for piece in pieces:
                 for box in splitter.push(piece):
                     problems += self._take(box)
-        except (AgeError, MediaError) as error:
+        except MediaError as error:
+            return (*problems, f"{error} What follows was left out.")
+        except AgeError as error:
             problems.append(str(error))
         left_bytes = splitter.pending_bytes + len(self._moof or b"")
         if left_bytes:
