@@ -16,7 +16,9 @@ from recorder.cabin.loudspeaker import GRACE_S, PortAudioLoudspeaker, SilentLoud
 from recorder.cabin.notice import NoticeLibrary
 from recorder.cabin.ports import Loudspeaker
 from recorder.cabin.signals import Feedback
+from recorder.cabin.voice import Voice
 from recorder.commands import Phrase
+from recorder.events import NoticeEnded
 from tests.contract.pulse import RATE_HZ, PulseAudio, portaudio_on, require_pulse
 
 WITHIN_S = 20.0
@@ -153,14 +155,20 @@ def heard(pulse: PulseAudio, loudspeaker: Loudspeaker, wav: Path) -> tuple[np.nd
     loudspeaker.play(wav, ending)
     assert ending.wait() is True
     recording.wait_for(recording.count + RATE_HZ)
-    everything = recording.stop().astype(float)
-    meant = read(wav).astype(float)
+    everything, meant = recording.stop().astype(float), read(wav).astype(float)
+    begin = int(alike(everything, meant).argmax())
+    return everything[begin : begin + len(meant)], likeness(everything, meant)
+
+
+def alike(everything: np.ndarray, meant: np.ndarray) -> np.ndarray:
+    """The correlation of ``meant`` with ``everything`` for every place at which it could begin."""
     size = 1 << (len(everything) + len(meant)).bit_length()
-    alike = np.fft.irfft(np.fft.rfft(everything, size) * np.conj(np.fft.rfft(meant, size)), size)[: len(everything)]
-    begin = int(alike.argmax())
-    return everything[begin : begin + len(meant)], float(alike.max()) / np.sqrt(
-        (meant**2).sum() * (everything**2).sum()
-    )
+    return np.fft.irfft(np.fft.rfft(everything, size) * np.conj(np.fft.rfft(meant, size)), size)[: len(everything)]
+
+
+def likeness(everything: np.ndarray, meant: np.ndarray) -> float:
+    """1: ``everything`` is ``meant`` and silence. 0: they have nothing in common."""
+    return float(alike(everything, meant).max() / np.sqrt((meant**2).sum() * (everything**2).sum()))
 
 
 def read(wav: Path) -> np.ndarray:
@@ -172,9 +180,9 @@ def read(wav: Path) -> np.ndarray:
 def test_the_sound_heard_is_the_sound_of_the_file(pulse: PulseAudio, real: Loudspeaker, tmp_path: Path) -> None:
     """A spoken phrase comes out of the sound card whole, as loud and as long as it was rendered, and nothing else."""
     wav = NoticeLibrary({"en": "x"}, tmp_path).phrase(Phrase.NOTHING_TO_HOLD)
-    sound, likeness = heard(pulse, real, wav)
+    sound, how_alike = heard(pulse, real, wav)
     meant = read(wav).astype(float)
-    assert likeness > 0.95
+    assert how_alike > 0.95
     for played, rendered in zip(np.array_split(sound, 4), np.array_split(meant, 4), strict=True):
         assert np.sqrt(np.mean((played - rendered) ** 2)) < 0.2 * np.sqrt(np.mean(meant**2))
 
@@ -184,9 +192,8 @@ def test_another_sound_is_told_apart(pulse: PulseAudio, real: Loudspeaker, tmp_p
     """The measure above can fail: the tones of one phrase are not like another's."""
     library = NoticeLibrary({"en": "x"}, tmp_path)
     sound, _ = heard(pulse, real, library.sound(Phrase.HELD))
-    other = read(library.sound(Phrase.IMPAIRED)).astype(float)[: len(sound)]
-    likeness = np.dot(sound[: len(other)], other) / np.sqrt((sound**2).sum() * (other**2).sum())
-    assert abs(likeness) < 0.5
+    other = read(library.sound(Phrase.IMPAIRED)).astype(float)
+    assert likeness(sound, other) < 0.5
 
 
 @pytest.mark.sound
@@ -239,3 +246,17 @@ def test_no_such_device_is_silence(caplog: pytest.LogCaptureFixture) -> None:
     """A device that is not there gives the silent loudspeaker, and says so in the log."""
     assert isinstance(open_loudspeaker("no such device"), SilentLoudspeaker)
     assert "no such device" in caplog.text
+
+
+@pytest.mark.sound
+def test_a_notice_is_heard_to_its_end(pulse: PulseAudio, tmp_path: Path) -> None:
+    """Rendered by espeak-ng, spoken by the voice, played by PortAudio, heard by the sound card."""
+    posted: queue.SimpleQueue = queue.SimpleQueue()
+    library = NoticeLibrary({"en": "This is recorded."}, tmp_path)
+    voice, recording = Voice(library, lambda: open_loudspeaker(None), posted.put), pulse.record()
+    voice.start()
+    voice.play_notice()
+    assert posted.get(timeout=WITHIN_S) == NoticeEnded(finished=True)
+    voice.close()
+    meant, everything = read(library.notice()).astype(float), recording.stop().astype(float)
+    assert likeness(everything, meant) > 0.95
