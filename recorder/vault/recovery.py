@@ -97,19 +97,16 @@ class _Recovery:
     def run(self) -> RecoveryReport:
         store = self._store
         self._mend_log(store.ledger)  # 1
-        way_back = _WayBack(store.ledger.path)  # 2
-        self._drop_temps()  # 3
-        for intent in way_back.intents.values():  # 4
-            self._finish_deletion(intent)
+        self._drop_temps()  # 2
+        way_back_length = self._finish_deletions()  # 3, 4
         for journey in store.journeys():  # 5
             self._mend_journey(journey)
         journeys = self._in_order(store.journeys())
         for journey in journeys[:-1]:  # 6
             self._end(journey)
-        self._compare_heads([journey.id for journey in journeys])  # 7
+        heads = self._compare_heads()  # 7
         report = self._report(journeys)
-        if report.found or way_back.length > _LONG_WAY_BACK:  # 8
-            heads = [[journey.id, store.log(journey.id).head] for journey in journeys]
+        if report.found or way_back_length > _LONG_WAY_BACK:  # 8
             store.ledger.append(words.RECOVERED, {"found": report.found, "heads": heads})
         return report
 
@@ -139,11 +136,16 @@ class _Recovery:
             deletion.remove_temp(path)
             self._dropped.append(str(path.relative_to(self._store.root)))
 
-    def _finish_deletion(self, intent: Entry) -> None:
-        with self._alarming():
-            erasure = deletion.finish_deletion(self._store, intent)
-            self._alarms += erasure.failed.values()
-            self._deletions.append(str(intent.data.get("journey")))
+    def _finish_deletions(self) -> int:
+        """Finish what the ledger has announced and not concluded; how many entries that took to find out."""
+        with self._store.lock():  # a deletion that still runs holds it from beginning to end: these have stopped
+            way_back = _WayBack(self._store.ledger.path)
+            for intent in way_back.intents.values():
+                with self._alarming():
+                    erasure = deletion.finish_deletion(self._store, intent)
+                    self._alarms += erasure.failed.values()
+                    self._deletions.append(str(intent.data.get("journey")))
+        return way_back.length
 
     def _mend_journey(self, journey: JourneyRecord) -> None:
         with self._alarming():
@@ -171,29 +173,34 @@ class _Recovery:
                 self._store.end_journey(journey.id, FOUND_OPEN)
                 self._ended.append(journey.id)
 
-    def _compare_heads(self, journey_ids: Sequence[str]) -> None:
-        """The ledger's record of each log against the log: what is new is noted, what is missing is an alarm."""
-        heads = _WayBack(self._store.ledger.path).heads
-        self._alarms += [
-            f"{journey_id} is gone without a tombstone; somebody removed it."
-            for journey_id in heads
-            if journey_id not in journey_ids
-        ]
-        for journey_id in journey_ids:
-            with self._alarming():
-                self._compare_head(journey_id, heads.get(journey_id))
+    def _compare_heads(self) -> list[list[str]]:
+        """The ledger's record of each log against the log: what is new is noted, what is missing is an alarm.
 
-    def _compare_head(self, journey_id: str, known: str | None) -> None:
-        log = self._store.log(journey_id)
-        if known == log.head:
-            return
+        The heads, in the order in which the journeys began; of a log that cannot be read the one the ledger knew.
+        """
+        with self._store.lock():
+            heads = _WayBack(self._store.ledger.path).heads
+            journeys = {journey.id: journey for journey in self._in_order(self._store.journeys())}
+            gone = [journey_id for journey_id in heads if journey_id not in journeys]
+            self._alarms += [f"{journey_id} is gone without a tombstone; somebody removed it." for journey_id in gone]
+            for journey in journeys.values():
+                with self._alarming():
+                    heads[journey.id] = self._compare_head(journey, heads.get(journey.id))
+        return [[journey_id, heads[journey_id]] for journey_id in journeys if journey_id in heads]
+
+    def _compare_head(self, journey: JourneyRecord, known: str | None) -> str:
+        log = self._store.log(journey.id)
+        head = log.head
+        if known == head:
+            return head
         with diskio.disk_errors(f"{log.path} cannot be read"):
             lines, _ = complete_lines(log.path.read_bytes())
         if known is not None and known not in {GENESIS, *map(line_hash, lines)}:
             self._alarms.append(f"{log.path} lacks an entry that the ledger knows: it was altered.")
-        if known is None or self._store.journey(journey_id).ended is not None:
-            self._store.note_in_ledger(words.JOURNEY_SEEN, journey_id)
-            self._seen.append(journey_id)
+        if known is None or journey.ended is not None:
+            self._store.note_in_ledger(words.JOURNEY_SEEN, journey.id)
+            self._seen.append(journey.id)
+        return head
 
     def _report(self, journeys: Sequence[JourneyRecord]) -> RecoveryReport:
         self._alarms += [problem for journey in journeys for problem in journey.problems]

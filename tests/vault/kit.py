@@ -1,14 +1,16 @@
 """What the vault's tests share: a clock that obeys, a store on a real disk, footage that looks like MP4."""
 
+import io
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from recorder.errors import AgeTruncatedError
 from recorder.mp4 import free_box
 from recorder.timekeeping import NS_PER_S, ClockQuality, Instant, parse_iso_utc
 from recorder.vault.age import X25519Identity, decrypt
 from recorder.vault.journal import DeviceKey, complete_lines, verify_chain
-from recorder.vault.records import JourneyRecord
 from recorder.vault.store import Store
 
 START_UTC_NS = parse_iso_utc("2026-11-22T13:11:43.000Z")
@@ -86,14 +88,24 @@ def record_segment(
 
 
 def plaintext(journey: Path, number: int, identity: X25519Identity) -> bytes:
-    """What header and body of a segment decrypt to."""
-    joined = journey / "joined.age"
-    joined.write_bytes((journey / f"{number:05d}.header").read_bytes() + (journey / f"{number:05d}.body").read_bytes())
+    """What header and body of a segment decrypt to; AgeError where it is not whole."""
+    return b"".join(_decrypted(journey, number, identity))
+
+
+def whole_chunks(journey: Path, number: int, identity: X25519Identity) -> bytes:
+    """What a torn segment still gives."""
+    released = bytearray()
     try:
-        with joined.open("rb") as source:
-            return b"".join(decrypt(source, [identity]))
-    finally:
-        joined.unlink()
+        for chunk in _decrypted(journey, number, identity):
+            released += chunk
+    except AgeTruncatedError:
+        return bytes(released)
+    raise AssertionError(f"segment {number} is not torn")
+
+
+def _decrypted(journey: Path, number: int, identity: X25519Identity) -> Iterator[bytes]:
+    header, body = (journey / f"{number:05d}.{kind}" for kind in ("header", "body"))
+    yield from decrypt(io.BytesIO(header.read_bytes() + body.read_bytes()), [identity])
 
 
 def assert_logs_sound(store: Store, key: DeviceKey) -> None:
@@ -102,7 +114,3 @@ def assert_logs_sound(store: Store, key: DeviceKey) -> None:
         lines, torn_bytes = complete_lines(path.read_bytes())
         assert torn_bytes == 0, path
         verify_chain(lines, key.public)
-
-
-def by_number(journey: JourneyRecord) -> dict[int, object]:
-    return {segment.number: segment for segment in journey.segments}

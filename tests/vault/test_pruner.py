@@ -167,7 +167,7 @@ def test_a_strange_file_keeps_the_directory_and_is_reported(store: Store, journe
 
 
 def test_space_takes_the_oldest_and_says_so(store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too little room: oldest first across journeys, never a held one; short of room with only held left is an alarm."""
+    """Oldest first across journeys, never a held one; still too little room with only held ones left is an alarm."""
     first, second = store.begin_journey(CONSENT), store.begin_journey(CONSENT)
     for journey_id in (first, second, first, second):
         record_segment(store, journey_id, clock, length_s=1)
@@ -228,14 +228,19 @@ def test_long_deletions_let_others_in(
         record_segment(store, journey_id, clock, length_s=0.1)
     clock.advance(20)
     assert [v.footage.number for v in pruner.sweep().deleted] == [1, 2, 3, 4, 5]
-    assert [data["deleted"] for event, data in tombstones(store) if event == words.TOMBSTONE_DONE] == [[1, 2], [3, 4], [5]]
+    assert [data["deleted"] for event, data in tombstones(store) if event == words.TOMBSTONE_DONE] == [
+        [1, 2],
+        [3, 4],
+        [5],
+    ]
 
 
 @pytest.mark.parametrize("kind", ["header", "body"])
 def test_a_segment_that_will_not_go_is_an_alarm_and_the_others_go(
-    store: Store, journey_id: str, clock: FakeClock, pruner: Pruner, monkeypatch: pytest.MonkeyPatch, kind: str
+    store: Store, journey_id: str, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """One bad block stops neither the other deletions nor their tombstone; the next sweep tries again."""
+    pruner = Pruner(store, POLICY, clock)
     for _ in range(3):
         record_segment(store, journey_id, clock, length_s=1)
     clock.advance(20)

@@ -107,7 +107,9 @@ def test_a_journey_ends_once(store: Store, journey_id: str) -> None:
     assert events(store).count(words.JOURNEY_ENDED) == 1
 
 
-@pytest.mark.parametrize("name", ["absent", "", ".", "..", "../journeys", "a/b", "/etc", ".20261122T131143Z-7f3a.x.tmp"])
+@pytest.mark.parametrize(
+    "name", ["absent", "", ".", "..", "../journeys", "a/b", "/etc", ".20261122T131143Z-7f3a.x.tmp"]
+)
 def test_a_journey_that_is_not_there_is_refused(store: Store, journey_id: str, name: str) -> None:
     """By name only, from this store only."""
     (store.journeys_path / ".20261122T131143Z-7f3a.x.tmp").mkdir()
@@ -318,7 +320,7 @@ def test_one_unreadable_journey_hides_no_other(store: Store, clock: FakeClock) -
 
 
 def test_a_lost_log_is_answered_for_by_the_ledger(store: Store, journey_id: str, clock: FakeClock) -> None:
-    """Hold, beginning and end of a journey whose log is gone are the ledger's; its footage counts from the beginning."""
+    """Hold, beginning and end are the ledger's then; the footage counts from the beginning of the journey."""
     began = clock.now()
     clock.advance(100)
     record_segment(store, journey_id, clock)
@@ -395,7 +397,12 @@ def test_a_journey_somebody_renamed_is_still_one(store: Store, journey_id: str, 
 def test_the_lock_is_one_processes_at_a_time_and_reentrant(store: Store) -> None:
     """Inside it a thread may lock again; another process waits, and says for how long it did."""
     other = open_like(store)
-    with store.lock(), store.lock(), pytest.raises(LockTimeoutError, match=r"locked by another process for 0\.05 s"), other.lock(0.05):
+    with (
+        store.lock(),
+        store.lock(),
+        pytest.raises(LockTimeoutError, match=r"locked by another process for 0\.05 s"),
+        other.lock(0.05),
+    ):
         pytest.fail("two had the lock")
     with other.lock(0.05):
         pass
