@@ -37,7 +37,12 @@ def export(config: Config, folder: Path, journeys: Sequence[str], show: Show) ->
     teller.tell("export-began", target=str(folder))
     try:
         report = export_bundle(
-            store, Target(folder), config.vehicle, recipients_of(config), store.key, chosen, teller.progress
+            store,
+            Target(folder),
+            vehicle=config.vehicle,
+            recipients=recipients_of(config),
+            journeys=chosen,
+            progress=teller.progress,
         )
     except RecorderError as error:
         teller.tell("export-failed", reason=str(error))

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from recorder.demo.findings import Findings
+from recorder.demo.findings import gather
 from recorder.demo.scene import MARKER, write_configuration
 from recorder.errors import RecorderError, UsageError
 
@@ -153,7 +153,7 @@ class Tour:
         self.must("open", stick, "-i", identity, "-o", films, config=False)
         film = films / f"{held}.mp4"
         self.say(f"the office opened {film}")
-        findings = Findings.gather(self.out, film, held, unheld, synthetic=self.clip is None)
+        findings = gather(self.out, film, held, unheld)
         findings.add("recorder ended by SIGTERM", f"exit code {code}", code == 0)
         findings.print()
         return 0 if findings.good else 1
