@@ -20,9 +20,13 @@ _CELLS = _BITS + _CRC_BITS
 _SMALLEST_CELL, _LARGEST_CELL, _COLUMNS = 8, 32, 20
 _CRC_POLYNOMIAL = 0x07  # CRC-8 of SMBus and ATM: x^8 + x^2 + x + 1
 _BLACK, _WHITE, _NEUTRAL = 16, 235, 128  # limited range (ITU-R BT.601)
-_FLASH_ABOVE = 200  # the moving ground never exceeds 170
+_BARS = (  # Y, Cb, Cr of 75 % colour bars (SMPTE EG 1)
+    (180, 128, 128), (162, 44, 142), (131, 156, 44), (112, 72, 58), (84, 184, 198), (65, 100, 212), (35, 212, 114)
+)  # fmt: skip
+_FLASH_ABOVE = 200  # brighter than any bar or wave
 _SPEED = 2  # dots a frame
 _PERIOD = 256
+_GRAIN, _JUMP = 20, 97  # noise as of a camera, elsewhere in every frame: an encoder must have something to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +65,31 @@ class TestCard:
 
     def __init__(self, width: int, height: int) -> None:
         self._strip = _strip(width, height)
-        across, down = np.meshgrid(np.arange(width + _PERIOD), np.arange(height))
+        self._still = [np.zeros((height // part, width // part), np.uint8) for part in (1, 2, 2)]
+        for plane, levels in zip(self._still, zip(*_BARS, strict=True), strict=True):
+            plane[:] = np.asarray(levels, np.uint8)[np.arange(plane.shape[1]) * len(_BARS) // plane.shape[1]]
+        self._waves_top = height // 5 * 3 // 2 * 2
+        for plane in self._still[1:]:
+            plane[self._waves_top // 2 :] = _NEUTRAL
+        down, across = np.mgrid[self._waves_top : height, : width + _PERIOD]
         waves = np.sin(2 * np.pi * (across + down) / _PERIOD) + np.sin(2 * np.pi * (2 * across - 5 * down) / _PERIOD)
-        self._ground: Plane = (100 + 35 * waves).astype(np.uint8)  # moves to the left, and repeats itself
-        bars = np.arange(width // 2) * 8 // max(1, width // 2)
-        self._u: Plane = np.broadcast_to((96 + 9 * bars).astype(np.uint8), (height // 2, width // 2))
-        self._v: Plane = np.broadcast_to((160 - 9 * bars).astype(np.uint8), (height // 2, width // 2))
+        self._waves: Plane = (90 + 35 * waves).astype(np.uint8)  # repeat themselves after _PERIOD dots
+        self._grain = np.random.default_rng(0).integers(0, _GRAIN, self._waves.shape, np.uint8)
 
     def draw(self, planes: tuple[Plane, Plane, Plane], counter: int, *, flash: bool) -> None:
         """Draw frame ``counter`` (0 to 2^32 - 1); white where ``flash``."""
-        y, u, v = planes
         if flash:
-            y[:], u[:], v[:] = _WHITE, _NEUTRAL, _NEUTRAL
+            for plane, level in zip(planes, (_WHITE, _NEUTRAL, _NEUTRAL), strict=True):
+                plane[:] = level
         else:
+            for plane, still in zip(planes, self._still, strict=True):
+                plane[:] = still
             shift = counter * _SPEED % _PERIOD
-            y[:] = self._ground[:, shift : shift + y.shape[1]]
-            u[:], v[:] = self._u, self._v
-        self._draw_counter(y, counter)
+            width = planes[0].shape[1]
+            jump = counter * _JUMP % _PERIOD
+            waves, grain = self._waves[:, shift : shift + width], self._grain[:, jump : jump + width]
+            np.add(waves, grain, out=planes[0][self._waves_top :])
+        self._draw_counter(planes[0], counter)
 
     def _draw_counter(self, y: Plane, counter: int) -> None:
         strip = self._strip

@@ -6,9 +6,11 @@ marks the second; the pilot runs through it all, so that silence filled in, or s
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from recorder.capture.ports import Samples
@@ -17,7 +19,8 @@ BEEP_HZ, BEEP_S = 1_000, 0.1
 PILOT_HZ = 500
 _BEEP_LEVEL, _PILOT_LEVEL = 12_000, 1_000
 _WINDOW_S = 0.01  # a whole number of periods of both tones
-_PILOT_FROM, _BEEP_FROM = _PILOT_LEVEL * 0.3, _BEEP_LEVEL * 0.3
+_PILOT_FROM, _BEEP_FROM, _ONSET_FROM = _PILOT_LEVEL * 0.3, _BEEP_LEVEL * 0.3, _BEEP_LEVEL * 0.25
+_SLIP_RAD = 0.4  # six samples at 48 kHz
 
 
 def one_second(rate_hz: int) -> Samples:
@@ -27,3 +30,54 @@ def one_second(rate_hz: int) -> Samples:
     beep = np.where(at_s < BEEP_S, _BEEP_LEVEL * np.sin(2 * np.pi * BEEP_HZ * at_s), 0)
     sound: Samples = np.round(pilot + beep).astype(np.int16)
     return sound
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one stretch of the scene's sound says; places are samples since its beginning.
+
+    ``pilot``: whether the pilot is under most of it, so that it is this scene. ``beeps``: where each begins.
+    ``silences``: from and to, where even the pilot is missing. ``slips``: where the pilot jumps, for samples are
+    missing or too many, by less than it takes to be silent.
+    """
+
+    pilot: bool
+    beeps: tuple[int, ...]
+    silences: tuple[tuple[int, int], ...]
+    slips: tuple[int, ...]
+
+
+def read(samples: Samples, rate_hz: int) -> Heard:
+    """Listen to the recorded scene. Places of beeps are true to a millisecond, of the others to a hundredth second."""
+    window = round(rate_hz * _WINDOW_S)
+    windows = samples[: len(samples) // window * window].reshape(-1, window).astype(np.float64)
+    at_s = np.arange(windows.size).reshape(windows.shape) / rate_hz
+    pilot, beep = (2 * np.mean(windows * np.exp(-2j * np.pi * hz * at_s), axis=1) for hz in (PILOT_HZ, BEEP_HZ))
+    beeping = np.abs(beep) > _BEEP_FROM
+    silent = (np.abs(pilot) < _PILOT_FROM) & ~beeping
+    onsets = np.flatnonzero(beeping[1:] & ~beeping[:-1]) + 1
+    return Heard(
+        pilot=bool(len(windows)) and float(np.mean(np.abs(pilot) > _PILOT_FROM)) > 0.5,
+        beeps=tuple(_onset(samples, int(index) * window, window) for index in onsets),
+        silences=tuple((begin * window, end * window) for begin, end in _stretches(silent)),
+        slips=tuple(int(index) * window for index in _jumps(pilot, beeping | silent)),
+    )
+
+
+def _onset(samples: Samples, at: int, window: int) -> int:
+    """Where the beep that fills the window at ``at`` begins: in it, or in the one before."""
+    begin = max(0, at - window)
+    return begin + int(np.argmax(np.abs(samples[begin : at + window].astype(np.int32)) > _ONSET_FROM))
+
+
+def _stretches(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """From and to of each run of true flags."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
+    return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
+
+
+def _jumps(pilot: npt.NDArray[np.complex128], unclear: npt.NDArray[np.bool_]) -> list[int]:
+    """Windows whose pilot does not continue that of the one before; windows beside unclear ones are left out."""
+    spread = np.convolve(unclear, [True, True, True], mode="same").astype(bool)
+    turned = np.abs(np.angle(pilot[1:] * np.conj(pilot[:-1]))) > _SLIP_RAD
+    return [int(index) for index in np.flatnonzero(turned & ~spread[1:] & ~spread[:-1]) + 1]
