@@ -80,11 +80,10 @@ def render(manifest: Manifest, sign: Callable[[bytes], bytes]) -> bytes:
 
 def parse(data: bytes) -> tuple[Manifest, bytes, bytes]:
     """The manifest in ``data``, what was signed of it, and the signature. BundleError, a clause, where it is none."""
-    line = data.removesuffix(b"\n")
     if len(data) > MAX_BYTES:
         raise BundleError("is larger than any manifest.")
     try:
-        manifest = msgspec.json.decode(line, type=Manifest)
+        manifest = msgspec.json.decode(data, type=Manifest)
         signature = base64.b64decode(manifest.sig, validate=True)
     except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError) as error:
         raise BundleError("is not a manifest; it was altered or damaged.") from error
@@ -92,7 +91,7 @@ def parse(data: bytes) -> tuple[Manifest, bytes, bytes]:
         raise BundleError(f"is in a form {manifest.format[:40]!r} that this software does not know; use a newer one.")
     if len(manifest.by_name) != len(manifest.files):
         raise BundleError("names a file twice; it was altered.")
-    unsigned, mark, rest = line.rpartition(_SIGNATURE_MARK)
-    if not mark or rest != base64.b64encode(signature) + b'"}':
+    unsigned, mark, rest = data.rpartition(_SIGNATURE_MARK)
+    if not mark or rest != base64.b64encode(signature) + b'"}\n':
         raise BundleError("is not written as the recorder writes; it was altered.")
     return manifest, CONTEXT + unsigned + b"}", signature

@@ -12,7 +12,7 @@ from recorder import manifest
 from recorder.errors import AgeError, BundleError, JournalError, UsageError
 from recorder.manifest import FileEntry, Manifest
 from recorder.office.contents import JourneyFolder, look
-from recorder.office.findings import Finding, JourneyVerdict, VerifyReport
+from recorder.office.findings import Finding, JourneyVerdict, VerifyReport, first_of_each
 from recorder.office.logs import JourneyLogs, deleted_segments, exported_along, read_logs, require_a_key
 from recorder.vault import age
 from recorder.vault.journal import PublicKey
@@ -50,9 +50,10 @@ def verify(bundle: Path, recorder: PublicKey | None, identities: Sequence[age.Id
         logs = None if identities is None or key is None else read_logs(folder, key, identities)
         findings += [] if signed is None else _check_files(folder, signed, logs)
         if logs is not None:
+            findings += logs.findings
             findings += missing_segments(folder, logs)
             findings += _missing_journeys(folder, logs, present)
-    return VerifyReport(tuple(verdicts), tuple(dict.fromkeys(findings)), identities is not None)
+    return VerifyReport(tuple(verdicts), first_of_each(findings), identities is not None)
 
 
 def read_manifest(folder: JourneyFolder, findings: list[Finding]) -> tuple[Manifest | None, PublicKey | None]:
@@ -113,7 +114,6 @@ def _missing_journeys(folder: JourneyFolder, logs: JourneyLogs, present: Iterabl
 
 def _check_files(folder: JourneyFolder, signed: Manifest, logs: JourneyLogs | None) -> Iterator[Finding]:
     listed = signed.by_name
-    broken = set() if logs is None else {finding.file for finding in logs.findings}
     for name in sorted({*listed, *folder.files} - {manifest.MANIFEST_NAME}):
         entry = listed.get(name)
         if entry is None:
@@ -124,9 +124,6 @@ def _check_files(folder: JourneyFolder, signed: Manifest, logs: JourneyLogs | No
             text = _first_wrong(folder, entry, logs)
         if text is not None:
             yield Finding(folder.journey, name, text, is_wrong=True)
-            broken.discard(name)
-    if logs is not None:
-        yield from (finding for finding in logs.findings if finding.file in broken)
 
 
 def _first_wrong(folder: JourneyFolder, entry: FileEntry, logs: JourneyLogs | None) -> str | None:

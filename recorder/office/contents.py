@@ -19,7 +19,8 @@ from recorder.errors import BundleError
 from recorder.office.findings import Finding, shown
 
 MAX_FILES = 200_000  # a day of one-second segments, twice; beyond, a folder is an attack on patience
-_FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
+_VEHICLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
+_JOURNEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # becomes the name of a film
 _STREWN = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|\.cabin-recorder\.part", re.IGNORECASE)
 _OURS = (manifest.MANIFEST_NAME, manifest.LOG_NAME, manifest.LEDGER_NAME)
 
@@ -83,14 +84,17 @@ def look(bundle: Path) -> Contents:
     if root.is_symlink() or not root.is_dir():
         raise BundleError(f"{bundle} is not a bundle: it has no folder {manifest.FOLDER}.")
     findings: list[Finding] = []
-    journeys = [
-        JourneyFolder(path, vehicle.name, path.name, _files(path, findings))
-        for vehicle in _folders(root, "", findings)
-        for path in _folders(vehicle, vehicle.name, findings)
-    ]
+    journeys: dict[str, JourneyFolder] = {}
+    for vehicle in _folders(root, "", _VEHICLE_NAME, findings):
+        for path in _folders(vehicle, vehicle.name, _JOURNEY_NAME, findings):
+            if path.name in journeys:  # its name is random: it came about once
+                text = f"is here twice; only the one under {journeys[path.name].vehicle} was looked at."
+                findings.append(Finding(vehicle.name, path.name, text, is_wrong=True))
+            else:
+                journeys[path.name] = JourneyFolder(path, vehicle.name, path.name, _files(path, findings))
     if not journeys and not findings:
         raise BundleError(f"{bundle} is an empty bundle: no journey was exported to it.")
-    return Contents(tuple(journeys), tuple(findings))
+    return Contents(tuple(journeys.values()), tuple(findings))
 
 
 @contextmanager
@@ -101,14 +105,14 @@ def _reading() -> Iterator[None]:
         raise BundleError(f"cannot be read: {error.strerror or error}.") from error
 
 
-def _folders(parent: Path, place: str, findings: list[Finding]) -> list[Path]:
+def _folders(parent: Path, place: str, plain: re.Pattern[str], findings: list[Finding]) -> list[Path]:
     found = []
     for entry in _entries(parent, place, findings):
         if not entry.is_dir(follow_symlinks=False):
             findings.append(
                 Finding(place, shown(entry.name), "does not belong there and was left alone.", is_wrong=True)
             )
-        elif not _FOLDER_NAME.fullmatch(entry.name):
+        elif not plain.fullmatch(entry.name):
             findings.append(Finding(place, shown(entry.name), "is a folder that no recorder makes.", is_wrong=True))
         else:
             found.append(parent / entry.name)

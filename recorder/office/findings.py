@@ -4,6 +4,7 @@ Rules: a finding names the file, in words a lead understands, and is either wron
 from findings, never set. Names from a stick are shown so that they cannot do anything to a terminal.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -106,3 +107,17 @@ def shown(name: str) -> str:
     """A name from a stick, fit to be printed: escaped where it is not plain, and of bounded length."""
     text = name if name.isascii() and name.isprintable() else ascii(name)[1:-1]
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."
+
+
+def first_of_each(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The first wrong thing of each file, and all that is not about a file."""
+    seen: set[tuple[str, str]] = set()
+    kept = []
+    for finding in dict.fromkeys(findings):
+        place = (finding.journey, finding.file)
+        if finding.file and place in seen:
+            continue
+        if finding.is_wrong:
+            seen.add(place)
+        kept.append(finding)
+    return tuple(kept)

@@ -6,6 +6,7 @@ it never is. What cannot be used is left out, counted and said; what follows it 
 or a timeline that begins anew, begin another part.
 """
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -133,13 +134,19 @@ class _Part:
             duration_s = self.writer.finish()
             self._file.flush()
             os.fsync(self._file.fileno())
+            _rename_to_new(self._temp, self._path)
         except BaseException:
             self.discard()
             raise
         self._file.close()
-        self._temp.rename(self._path)
         return Movie(self._path, duration_s, self.writer.sample_count)
 
     def discard(self) -> None:
         self._file.close()
         self._temp.unlink(missing_ok=True)
+
+
+def _rename_to_new(temp: Path, path: Path) -> None:
+    if os.path.lexists(path):  # no filesystem of a stick has a rename that refuses
+        raise FileExistsError(errno.EEXIST, f"{path.name} is in the way")
+    temp.rename(path)

@@ -50,10 +50,13 @@ def read_logs(folder: JourneyFolder, key: PublicKey, identities: Sequence[age.Id
     """Decrypt and prove both logs of ``folder``, which ``key`` must have signed. Whatever is wrong is a finding."""
     findings: list[Finding] = []
     text, entries = _read(folder, manifest.LOG_NAME, key, identities, findings)
+    stranger = _stranger(folder, entries, key) if entries else None
+    if stranger is not None:
+        findings.append(stranger)
+        entries = ()
     is_whole = bool(entries) and not findings
     _, ledger = _read(folder, manifest.LEDGER_NAME, key, identities, findings)
-    if entries and not findings:
-        findings += _belongs(folder, entries, key)
+    if is_whole and ledger:
         findings += _reaches_far_enough(folder, text or b"", ledger)
     return JourneyLogs(text, is_whole, _segments(Logbook(entries)), ledger, tuple(findings))
 
@@ -126,15 +129,16 @@ def _decrypted(folder: JourneyFolder, name: str, identities: Sequence[age.Identi
         return b"".join(age.decrypt(file, identities))
 
 
-def _belongs(folder: JourneyFolder, entries: Sequence[Entry], key: PublicKey) -> list[Finding]:
+def _stranger(folder: JourneyFolder, entries: Sequence[Entry], key: PublicKey) -> Finding | None:
+    """What says that a proven log is not this journey's."""
     first = entries[0]
     if first.event != words.JOURNEY_BEGAN or first.data.get("recorder") != key.text:
         text = "does not begin as this recorder's log of a journey begins."
     elif first.data.get("journey") != folder.journey:
         text = f"is the log of another journey ({str(first.data.get('journey'))[:40]!r}); folders were exchanged."
     else:
-        return []
-    return [Finding(folder.journey, manifest.LOG_NAME, text, is_wrong=True)]
+        return None
+    return Finding(folder.journey, manifest.LOG_NAME, text, is_wrong=True)
 
 
 def _reaches_far_enough(folder: JourneyFolder, text: bytes, ledger: Sequence[Entry]) -> list[Finding]:

@@ -15,7 +15,7 @@ from recorder import manifest
 from recorder.errors import AgeError, BundleError, OutputError, RecorderError, UsageError
 from recorder.office.bundle import contradiction, missing_segments, read_manifest
 from recorder.office.contents import BundleFile, JourneyFolder, look
-from recorder.office.findings import Finding
+from recorder.office.findings import Finding, first_of_each
 from recorder.office.join import Joiner, Movie
 from recorder.office.logs import JourneyLogs, read_logs, require_a_key
 from recorder.vault import age
@@ -70,7 +70,7 @@ def open_bundle(bundle: Path, identities: Sequence[age.Identity], out: Path, pro
     contents = look(bundle)
     require_a_key(contents, identities)
     _require_usable(out, bundle, contents.journeys)
-    total_bytes = sum(sum(folder.files.values()) for folder in contents.journeys)
+    total_bytes = sum(folder.files[name] for folder in contents.journeys for _, name in folder.segments)
     done_bytes = 0
 
     def count(size_bytes: int) -> None:
@@ -85,7 +85,7 @@ def open_bundle(bundle: Path, identities: Sequence[age.Identity], out: Path, pro
         raise
     except OSError as error:
         raise OutputError(f"{out} cannot be written: {error.strerror or error}; what is there is whole.") from error
-    return OpenReport(tuple(opened), tuple(dict.fromkeys(findings)))
+    return OpenReport(tuple(opened), first_of_each(findings))
 
 
 def _require_usable(out: Path, bundle: Path, journeys: Sequence[JourneyFolder]) -> None:
@@ -97,14 +97,10 @@ def _require_usable(out: Path, bundle: Path, journeys: Sequence[JourneyFolder]) 
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out} cannot be used as a folder: {error.strerror}. Name another one.") from error
-    names = [name for folder in journeys for name in (_movie_name(folder), _log_name(folder))]
-    taken = [name for name in names if (out / name).exists() or names.count(name) > 1]
+    stems = {folder.journey for folder in journeys}
+    taken = sorted(path for path in out.iterdir() if path.name.split(".")[0].split("-part")[0] in stems)
     if taken:
-        raise UsageError(f"{out / taken[0]} would be replaced; name an empty folder.")
-
-
-def _movie_name(folder: JourneyFolder) -> str:
-    return f"{folder.journey}.mp4"
+        raise UsageError(f"{taken[0]} is in the way, and nothing is replaced; name an empty folder.")
 
 
 def _log_name(folder: JourneyFolder) -> str:
