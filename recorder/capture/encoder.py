@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from recorder.capture.ports import Plane
 
 GOP_NS = 1_000_000_000
-_JITTER_NS = 1_000_000  # a keyframe due at the second must not come a frame early for a microsecond's jitter
+_JITTER_NS = 500_000  # a keyframe due at the second must not come a frame early for a microsecond's jitter
 _START_CODE = b"\x00\x00\x00\x01"
 
 

@@ -112,7 +112,7 @@ class Recording:
         return (
             segment is None
             or segment.video != self._format
-            or self._rotation.at_picture(segment.began_ns, keyframe.captured_ns, keyframe.duration_ns, True)
+            or self._rotation.at_picture(segment.began_ns, keyframe.captured_ns, keyframe.duration_ns, is_keyframe=True)
         )
 
     # --- sound -----------------------------------------------------------------------------------------------------

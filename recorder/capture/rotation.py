@@ -15,7 +15,7 @@ class Rotation:
 
     length_ns: int
 
-    def at_picture(self, began_ns: int, captured_ns: int, frame_ns: int, is_keyframe: bool) -> bool:
+    def at_picture(self, began_ns: int, captured_ns: int, frame_ns: int, *, is_keyframe: bool) -> bool:
         """Whether this frame begins the next segment.
 
         Half a frame early is in time: a keyframe meant for the very end must not miss it by jitter and cost a GOP.

@@ -50,6 +50,8 @@ class Heard:
 def read(samples: Samples, rate_hz: int) -> Heard:
     """Listen to the recorded scene. Places of beeps are true to a millisecond, of the others to a hundredth second."""
     window = round(rate_hz * _WINDOW_S)
+    if len(samples) < 2 * window:
+        return Heard(pilot=False, beeps=(), silences=(), slips=())
     windows = samples[: len(samples) // window * window].reshape(-1, window).astype(np.float64)
     at_s = np.arange(windows.size).reshape(windows.shape) / rate_hz
     pilot, beep = (2 * np.mean(windows * np.exp(-2j * np.pi * hz * at_s), axis=1) for hz in (PILOT_HZ, BEEP_HZ))
@@ -57,7 +59,7 @@ def read(samples: Samples, rate_hz: int) -> Heard:
     silent = (np.abs(pilot) < _PILOT_FROM) & ~beeping
     onsets = np.flatnonzero(beeping[1:] & ~beeping[:-1]) + 1
     return Heard(
-        pilot=bool(len(windows)) and float(np.mean(np.abs(pilot) > _PILOT_FROM)) > 0.5,
+        pilot=float(np.mean(np.abs(pilot) > _PILOT_FROM)) > 0.5,
         beeps=tuple(_onset(samples, int(index) * window, window) for index in onsets),
         silences=tuple((begin * window, end * window) for begin, end in _stretches(silent)),
         slips=tuple(int(index) * window for index in _jumps(pilot, beeping | silent)),

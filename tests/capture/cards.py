@@ -1,7 +1,8 @@
 """A card in memory, for tests of capture: what it was given, and a brake to make it slow or dead."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from recorder.capture.ports import Durable, SegmentFacts
@@ -14,44 +15,56 @@ class MemorySegment:
     card: "MemoryCard"
     number: int
     first_ns: int
-    data: bytearray = field(default_factory=bytearray)
+    data: bytes = b""
     mark: Durable = field(default_factory=Durable)
     reason: str | None = None
     facts: SegmentFacts | None = None
 
     def write(self, data: bytes, mark: Durable) -> None:
-        self.card.act("write", self.number)
-        self.data += data
-        self.mark = mark
+        with self.card.acting("write", self.number):
+            self.data += data
+            self.mark = mark
 
     def maintain(self, now_ns: int) -> Durable | None:
-        self.card.act("maintain", self.number)
-        return self.mark
+        with self.card.acting("maintain", self.number):
+            return self.mark
 
     def seal(self, reason: str, facts: SegmentFacts) -> Durable:
-        self.card.act("seal", self.number)
-        self.reason, self.facts = reason, facts
-        return self.mark
+        with self.card.acting("seal", self.number):
+            self.reason, self.facts = reason, facts
+            return self.mark
 
 
 class MemoryCard:
-    """Keeps segments by number. ``before``: called with (what, number) first; may block or raise."""
+    """Keeps segments by number. ``before(what, number)`` is called first, and may block or raise."""
 
     def __init__(self, before: Callable[[str, int], None] = lambda what, number: None) -> None:
         self.segments: dict[int, MemorySegment] = {}
-        self.before = before
         self.threads: set[str] = set()
+        self._before = before
+        self._changed = threading.Condition()
 
     def __call__(self, number: int, first_captured_ns: int) -> MemorySegment:
-        self.act("begin", number)
-        assert number not in self.segments
-        segment = self.segments[number] = MemorySegment(self, number, first_captured_ns)
-        return segment
+        with self.acting("begin", number):
+            assert number not in self.segments
+            segment = self.segments[number] = MemorySegment(self, number, first_captured_ns)
+            return segment
 
-    def act(self, what: str, number: int) -> None:
+    @contextmanager
+    def acting(self, what: str, number: int) -> Iterator[None]:
+        """What every call goes through: the brake first, then the lock that tests wait on."""
         self.threads.add(threading.current_thread().name)
-        self.before(what, number)
+        self._before(what, number)
+        with self._changed:
+            yield
+            self._changed.notify_all()
+
+    def wait(self, ready: Callable[[], bool], timeout_s: float = 10.0) -> bool:
+        """Wait until ``ready``; looked at after each call."""
+        with self._changed:
+            return self._changed.wait_for(ready, timeout_s)
 
     @property
-    def sealed(self) -> list[MemorySegment]:
-        return [segment for segment in self.segments.values() if segment.reason is not None]
+    def frames(self) -> int:
+        """Of all sealed segments."""
+        return sum(segment.facts.video_frames for segment in self.segments.values() if segment.facts)
