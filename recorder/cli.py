@@ -217,11 +217,14 @@ def open_(bundle: Path, identity: Path, out: Path) -> int:
 @cli.command()
 @BUNDLE
 @click.option("--recorder", "recorder_key", help="The recorder's public key, or the file that holds it.")
-@click.option("-i", "--identity", type=click.Path(path_type=Path), help="The office's identity.txt: checks the logs too.")
+@click.option(
+    "-i", "--identity", type=click.Path(path_type=Path), help="The office's identity.txt: checks the logs too."
+)
 @AS_JSON
 def verify(bundle: Path, recorder_key: str | None, identity: Path | None, as_json: bool) -> int:
     """Check BUNDLE: exit 0 attested, 4 consistent but by an unknown recorder, 3 something is wrong."""
-    from recorder.office.bundle import load_recorder_key, verify as verify_bundle  # noqa: PLC0415
+    from recorder.office.bundle import load_recorder_key  # noqa: PLC0415
+    from recorder.office.bundle import verify as verify_bundle  # noqa: PLC0415
 
     known = None if recorder_key is None else load_recorder_key(recorder_key)
     report = verify_bundle(bundle, known, None if identity is None else _identities(identity))

@@ -95,7 +95,7 @@ class ControlServer:
 
 
 def ask(path: Path, command: str, **arguments: Any) -> Answer:
-    """Ask the recorder that runs; its answer. Raises NotRunningError where none runs, RecorderError where it refuses."""
+    """Ask the recorder that runs; its answer. NotRunningError where none runs, RecorderError where it refuses."""
     try:
         with connect(path, ANSWER_WITHIN_S + 5) as client, client.makefile("rwb") as stream:
             stream.write(json.dumps({"command": command, "arguments": arguments}).encode() + b"\n")

@@ -199,7 +199,7 @@ class Daemon:
         for command in commands:
             self._carry_out(command)
 
-    def _carry_out(self, command: do.Command) -> None:
+    def _carry_out(self, command: do.Command) -> None:  # noqa: PLR0912 - one branch a command, nothing nested
         parts = self._parts
         match command:
             case do.PlayNotice():
@@ -312,7 +312,7 @@ class Daemon:
 
 
 def _end_with_thread(failure: threading.ExceptHookArgs) -> None:
-    """A thread that died of a bug leaves half a recorder: end it, so that a whole one starts and the journey goes on."""
+    """A thread that died of a bug leaves half a recorder: end it; a whole one starts and the journey goes on."""
     name = failure.thread.name if failure.thread else "?"
     if failure.exc_value is not None:
         log.critical("thread %s died", name, exc_info=failure.exc_value)

@@ -49,7 +49,9 @@ def status(config: Config) -> View:
 
 def _status_lines(answer: dict[str, Any]) -> Iterator[str]:
     held = "held" if answer["held"] else "not held"
-    yield f"{answer['vehicle']}: {answer['state']}" + (f", journey {answer['journey']} ({held})" if answer["journey"] else "")
+    yield f"{answer['vehicle']}: {answer['state']}" + (
+        f", journey {answer['journey']} ({held})" if answer["journey"] else ""
+    )
     for medium in ("video", "audio"):
         age_s = answer[f"durable_{medium}_age_s"]
         if age_s is not None:
@@ -79,7 +81,9 @@ def _journey_json(record: JourneyRecord) -> dict[str, Any]:
         "began": record.began,
         "ended": record.ended,
         "held": record.held,
-        "hold": None if record.hold is None else {"who": record.hold.who, "when": record.hold.when, "reason": record.hold.reason},
+        "hold": None
+        if record.hold is None
+        else {"who": record.hold.who, "when": record.hold.when, "reason": record.hold.reason},
         "segments": [
             {
                 "number": segment.number,
@@ -102,7 +106,7 @@ def _journey_lines(records: tuple[JourneyRecord, ...]) -> Iterator[str]:
         torn = sum(segment.torn for segment in record.segments)
         yield (
             f"{record.id}  {record.began or '?'} to {record.ended or 'now'}  {len(record.segments)} segments"
-            f"{f', {torn} torn' if torn else ''}  {record.size_bytes / 1e6:.1f} MB  {'HELD' if record.held else ''}".rstrip()
+            f"{f', {torn} torn' if torn else ''}  {record.size_bytes / 1e6:.1f} MB{'  HELD' if record.held else ''}"
         )
         for problem in record.problems:
             yield f"  ! {problem}"

@@ -1,7 +1,8 @@
 """What must survive a crash of the recorder but not the loss of power: the runtime folder, on tmpfs.
 
-``journey.json`` is the consent of the journey that runs. It exists only while that consent stands: a crash finds it and
-goes on in the same journey; a withdrawal removes it before anything else. ``recorder.lock`` keeps a second recorder out.
+``journey.json`` is the consent of the journey that runs. It exists only while that consent stands: a crash finds it
+and goes on in the same journey; a withdrawal removes it before anything else. ``recorder.lock`` keeps a second
+recorder out.
 """
 
 import fcntl

@@ -1,8 +1,8 @@
 """Is every thread going round? Feeds systemd's watchdog, and ends a recorder that cannot end itself.
 
-Rules: a heartbeat says only that a thread goes round: working, waiting, or in a declared fault. Whether a device delivers
-is for the lamps, never for the watchdog: a dead microphone must not kill the picture. A thread that will not let go of a
-device ends the process; systemd starts it again and the journey resumes.
+Rules: a heartbeat says only that a thread goes round: working, waiting, or in a declared fault. Whether a device
+delivers is for the lamps, never for the watchdog: a dead microphone must not kill the picture. A thread that will not
+let go of a device ends the process; systemd starts it again and the journey resumes.
 """
 
 import logging

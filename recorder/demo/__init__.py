@@ -1,0 +1,1 @@
+"""A journey to watch, and the reader of what it recorded."""

@@ -100,7 +100,9 @@ def _look_at_deletion(findings: Findings, ledger: Entries, unheld: str) -> None:
         intent = intents[done["data"]["intent"]]
         if intent["data"]["journey"] == unheld:
             for segment in intent["data"]["segments"]:
-                lived_s = (datetime.fromisoformat(done["utc"]) - datetime.fromisoformat(segment["recorded"])).total_seconds()
+                lived_s = (
+                    datetime.fromisoformat(done["utc"]) - datetime.fromisoformat(segment["recorded"])
+                ).total_seconds()
                 reasons[segment["number"]] = (segment["why"], lived_s)
     for number, (why, lived_s) in sorted(reasons.items()):
         findings.add(f"deleted: segment {number} of {unheld}", f"after {lived_s:.1f} s: {why}")

@@ -1,8 +1,8 @@
 """A whole journey to watch: what ``cabin-recorder demo`` shows.
 
-Real parts only: the same recorder, store, export and office as in a vehicle, as processes of their own; just the panel
-is pressed by this file, and retention is shortened to seconds so that deletion can be seen. It ends with a table of what
-was found by looking at the results, and exit code 0 only if each is what was promised.
+Real parts only: the same recorder, store, export and office as in a vehicle, as processes of their own; just the
+panel is pressed by this file, and retention is shortened to seconds so that deletion can be seen. It ends with a table
+of what was found by looking at the results, and exit code 0 only if each is what was promised.
 """
 
 import json
@@ -51,7 +51,9 @@ class Tour:
         done = self.command(*arguments, config=config)
         if done.returncode != expected:
             said = (done.stderr or done.stdout).strip()
-            raise RecorderError(f"`cabin-recorder {' '.join(map(str, arguments))}` ended with {done.returncode}: {said}")
+            raise RecorderError(
+                f"`cabin-recorder {' '.join(map(str, arguments))}` ended with {done.returncode}: {said}"
+            )
         return done.stdout
 
     def status(self) -> dict[str, Any]:
@@ -72,7 +74,9 @@ class Tour:
             if status and true(status):
                 return status
             time.sleep(LOOK_EVERY_S)
-        raise RecorderError(f"The recorder did not come to {what} within {PATIENCE_S:g} s; see {self.out}/recorder.log.")
+        raise RecorderError(
+            f"The recorder did not come to {what} within {PATIENCE_S:g} s; see {self.out}/recorder.log."
+        )
 
     def wait(self, seconds: float) -> None:
         """Drive on."""

@@ -115,7 +115,7 @@ def test_held_stays_and_unheld_goes_in_time(make_vehicle: Callable[..., Vehicle]
     vehicle.until(lambda status: status["held"] and status["store"]["segments"] >= 3)
     vehicle.panel("ignition off")
     vehicle.until_state("Parked")
-    kept = [j for j in vehicle.journeys() if j["id"] == held][0]["segments"]
+    kept = next(j for j in vehicle.journeys() if j["id"] == held)["segments"]
     vehicle.panel("ignition on", "press consent")
     unheld = vehicle.until_state("Recording")["journey"]
     seen_live_after_deletion = False
@@ -166,7 +166,10 @@ def test_hold_release_and_prune_by_hand(vehicle: Vehicle) -> None:
 def test_without_a_recorder_status_says_so(vehicle: Vehicle) -> None:
     """Exit 1, one sentence, and nothing is created."""
     status = vehicle.run("status")
-    assert (status.returncode, status.stdout) == (1, f"No recorder is running here (nothing answers on {vehicle.folder}/runtime/control.sock).\n")
+    assert (status.returncode, status.stdout) == (
+        1,
+        f"No recorder is running here (nothing answers on {vehicle.folder}/runtime/control.sock).\n",
+    )
     assert vehicle.run("status", "--json").returncode == 1
     assert vehicle.journeys() == []
     assert not vehicle.store.exists()
@@ -194,7 +197,9 @@ def test_a_second_recorder_is_refused(vehicle: Vehicle) -> None:
 
 def test_wrong_configuration_starts_and_creates_nothing(vehicle: Vehicle) -> None:
     """Every fault at once, exit 2, and the folder is as it was."""
-    vehicle.config.write_text(vehicle.config.read_text().replace("max_age_s = 86400", "max_age_s = 90000\nsweeep_s = 1"))
+    vehicle.config.write_text(
+        vehicle.config.read_text().replace("max_age_s = 86400", "max_age_s = 90000\nsweeep_s = 1")
+    )
     before = sorted(vehicle.folder.iterdir())
     done = vehicle.run("run")
     assert done.returncode == 2

@@ -1,6 +1,5 @@
 """The runtime folder: one owner, and a consent that is there or not."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +86,9 @@ def test_a_step_of_the_wall_clock_is_noticed(then: Instant, events: tuple[ClockC
 
 def test_ownership_ends_with_the_process(tmp_path: Path) -> None:
     """After a kill the next one owns the folder at once: the kernel drops the lock."""
-    code = "import os, sys; from pathlib import Path; from recorder.runtime import Runtime; r = Runtime(Path(sys.argv[1])); r.take(); os.kill(os.getpid(), 9)"
-    subprocess.run([sys.executable, "-c", code, tmp_path], check=False, env={**os.environ})
+    code = (
+        "import os, sys; from pathlib import Path; from recorder.runtime import Runtime\n"
+        "owner = Runtime(Path(sys.argv[1])); owner.take(); os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, tmp_path], check=False).returncode == -9
     Runtime(tmp_path).take()

@@ -79,7 +79,7 @@ class Vehicle:
             )
 
     def kill(self) -> None:
-        """kill -9."""
+        """Kill it with signal 9."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
