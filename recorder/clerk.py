@@ -2,7 +2,7 @@
 
 A card can stall for seconds; lamps and buttons must not. So the loop never touches the store: it hands the clerk a
 job and hears the result as an event. Rules: jobs run one after the other; a job that fails is tried again until it
-succeeds (a consent, a hold, an entry of the log is never dropped), shown meanwhile as fault ``card``; capture can
+succeeds (a consent, a hold, an entry of the log is never dropped), shown meanwhile as fault ``log``; capture can
 begin only behind the first job, which is the recovery.
 """
 
@@ -182,14 +182,14 @@ class Clerk:
             except (RecorderError, OSError) as error:
                 if not failed:
                     log.error("the card refused: %s", error)
-                    self._post(on.FaultRaised("card"))
+                    self._post(on.FaultRaised("log"))
                 failed = True
                 self._ending.wait(RETRY_S)
             else:
                 break
         self._busy_since_s = None
         if failed:
-            self._post(on.FaultCleared("card"))
+            self._post(on.FaultCleared("log"))
 
     def _answering(self, request: ControlRequest, job: Callable[[], None]) -> Callable[[], None]:
         """A person waits for this one: they are told of a refusal instead of waiting for a retry."""
