@@ -1,25 +1,29 @@
 """The configuration: TOML in, frozen structs out, or every fault at once.
 
-Rules: units stand in the names; an unknown key is refused with the nearest known one; a fault is one sentence
-that begins with its key; nothing is created and nothing starts before the whole is right. Limits of policy are
-enforced here: retention can be shortened, never above 24 hours. Relative paths are relative to the file.
+Rules: units stand in the names; nothing is created and nothing starts before the whole is right. Limits of policy are
+enforced here: retention can be shortened, never above 24 hours. Relative paths are relative to the file. How single
+keys are read, and what is said of those that cannot be, stands in ``config_reading.py``; here stand the keys, and the
+faults that lie between them or between a key and the machine. ``config/recorder.toml`` explains each key to people.
 """
 
-import difflib
+import errno
 import os
+import re
+import stat
+import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
+from recorder.config_reading import Readable, build, read
 from recorder.errors import AgeError, ConfigError
 from recorder.vault.age import X25519Recipient
 
 DAY_S = 86_400
-S = TypeVar("S", bound=Struct)
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]+)*\Z")
 DEFAULT_NOTICE = (
     "This journey is recorded with picture and sound, for everyone's safety. "
     "The recording is deleted within twenty-four hours unless something happens that makes it needed. "
@@ -28,6 +32,20 @@ DEFAULT_NOTICE = (
 
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
+Authority = Annotated[
+    str,
+    Meta(
+        pattern=r"^cabin-authority-1:[A-Za-z0-9+/]{43}=$",
+        description="the line of the office's authority.pub, cabin-authority-1:...",
+    ),
+]
+Vehicle = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}$",
+        description="up to 32 letters, digits, spaces, '.', '_' or '-', beginning with a letter or digit",
+    ),
+]
 
 
 class StoreConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +61,7 @@ class KeysConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     recipients: list[str]
     device_key: Path | None = None  # default: device.key beside the store
-    authority: str | None = None
+    authority: Authority | None = None
     local_release: bool = True
 
 
@@ -81,8 +99,10 @@ class SegmentsConfig(Struct, frozen=True, forbid_unknown_fields=True):
 class RetentionConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """How long footage that is not held may live. ``epoch_s`` and ``sweep_s`` follow a shortened ``max_age_s``."""
 
-    max_age_s: Annotated[float, Meta(gt=0, le=DAY_S)] = float(DAY_S)
-    sweep_s: Positive | None = None  # default: 60, at most a twentieth of max_age_s
+    max_age_s: Annotated[
+        float, Meta(gt=0, le=DAY_S, description=f"seconds, more than 0 and at most {DAY_S} (the policy's 24 hours)")
+    ] = float(DAY_S)
+    sweep_s: Positive | None = None  # default: 60, or a twentieth of max_age_s where that is less
     epoch_s: Positive | None = None  # default: 600; never more than a tenth of max_age_s
     clock_grace_s: NotNegative = 900.0
 
@@ -121,6 +141,7 @@ class PowerConfig(Struct, frozen=True, forbid_unknown_fields=True):
 class NoticeConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The spoken notice: one text, or one per language code (``en``, ``cy``), spoken in the order given."""
 
+    # Checked below, not by Meta: msgspec 0.22 corrupts memory where a union joins a str with a pattern and a container.
     text: str | dict[str, str] = DEFAULT_NOTICE
     device: str | None = None
     enabled: bool = True
@@ -134,7 +155,7 @@ class NoticeConfig(Struct, frozen=True, forbid_unknown_fields=True):
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole configuration of one recorder."""
 
-    vehicle: Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")]
+    vehicle: Vehicle
     store: StoreConfig
     keys: KeysConfig
     camera: CameraConfig
@@ -163,172 +184,113 @@ def load(path: Path) -> Config:
         raise ConfigError(f"{path}: is not UTF-8 text; save it as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}; mend that line.") from error
-    values, faults = _struct(Config, document, "")
-    if values is not None:
-        values = _resolve(values, path.resolve().parent)
-    faults += _across(document, values)
-    if faults or values is None:
+    readable, faults = read(Config, document)
+    readable = _resolved(readable, path.resolve().parent)
+    faults += [*_recipient_faults(readable), *_retention_faults(readable)]
+    faults += [*_notice_faults(readable), *_device_faults(readable), *_place_faults(readable)]
+    if faults:
         raise ConfigError([f"{path}: {fault}" for fault in faults])
-    return values
+    return build(Config, readable)
 
 
-def _struct(kind: type[S], table: Any, prefix: str) -> tuple[S | None, list[str]]:
-    """Judge one table field by field, so that every fault is found and not only the first."""
-    if not isinstance(table, dict):
-        return None, [f"{prefix.rstrip('.')}: expected a table ([{prefix.rstrip('.')}]), got {_shown(table)}."]
-    hints = get_type_hints(kind, include_extras=True)
-    faults: list[str] = []
-    values: dict[str, Any] = {}
-    for key in table:
-        if key not in hints:
-            faults.append(f"{prefix}{key}: unknown key{_nearest(key, list(hints))}.")
-    for field in msgspec.structs.fields(kind):
-        key, hint = field.name, hints[field.name]
-        if key not in table:
-            if field.required:
-                faults.append(f"{prefix}{key}: is missing; it is required.")
-        elif isinstance(hint, type) and issubclass(hint, Struct):
-            values[key], inner = _struct(hint, table[key], f"{prefix}{key}.")
-            faults += inner
-        else:
-            try:
-                values[key] = msgspec.convert(table[key], hint, strict=True, dec_hook=_path)
-            except msgspec.ValidationError as error:
-                faults.append(f"{prefix}{key}: {_plain(str(error), hint)}, got {_shown(table[key])}.")
-    return (None if faults else kind(**values)), faults
+def _resolved(readable: Readable, base: Path) -> Readable:
+    """Paths made absolute, relative ones from ``base``."""
+    return {key: base / value.expanduser() if isinstance(value, Path) else value for key, value in readable.items()}
 
 
-def _resolve(config: Config, base: Path) -> Config:
-    """Make relative paths absolute, relative to the file's folder."""
-
-    def at(path: Path | None) -> Path | None:
-        return None if path is None else base / path.expanduser()
-
-    replace = msgspec.structs.replace
-    return replace(
-        config,
-        store=replace(config.store, path=at(config.store.path), runtime=at(config.store.runtime)),
-        keys=replace(config.keys, device_key=at(config.keys.device_key)),
-        camera=replace(config.camera, path=at(config.camera.path)),
-        microphone=replace(config.microphone, path=at(config.microphone.path)),
-    )
-
-
-def _across(document: dict[str, Any], config: Config | None) -> list[str]:
-    """Faults between keys, or between a key and the machine; as many as the readable parts allow."""
-    faults = list(_recipient_faults(document.get("keys")))
-    faults += _retention_faults(document)
-    if config is not None:
-        faults += _device_faults(config)
-        faults += _store_faults(config.store)
-    return faults
-
-
-def _recipient_faults(keys: Any) -> Iterator[str]:
-    recipients = keys.get("recipients") if isinstance(keys, dict) else None
-    if not isinstance(recipients, list):
-        return
-    if not recipients:
+def _recipient_faults(readable: Readable) -> Iterator[str]:
+    recipients = readable.get("keys.recipients")
+    if recipients == []:
         yield "keys.recipients: is empty; give at least one age1... recipient, made by `cabin-recorder keygen`."
-    for index, text in enumerate(recipients):
-        if not isinstance(text, str):
-            continue  # already reported as a wrong type
+    for index, text in enumerate(recipients or ()):
         try:
             X25519Recipient.parse(text)
         except AgeError as error:
             yield f"keys.recipients[{index}]: {error}"
 
 
-def _retention_faults(document: dict[str, Any]) -> Iterator[str]:
+def _retention_faults(readable: Readable) -> Iterator[str]:
     try:
-        retention = msgspec.convert(document.get("retention", {}), RetentionConfig)
-        segments = msgspec.convert(document.get("segments", {}), SegmentsConfig)
-    except msgspec.ValidationError:
-        return  # already reported field by field
-    needed = segments.length_s + retention.epoch_seconds + retention.sweep_seconds
-    if retention.max_age_s <= needed:
+        retention = build(RetentionConfig, readable, "retention.")
+        length_s = readable["segments.length_s"]
+    except KeyError:
+        return  # one of them cannot be read, and is a fault already
+    needed_s = length_s + retention.epoch_seconds + retention.sweep_seconds
+    if retention.max_age_s <= needed_s:
         yield (
             f"retention.max_age_s: {retention.max_age_s:g} s is not longer than segments.length_s + epoch_s + sweep_s "
-            f"({segments.length_s:g} + {retention.epoch_seconds:g} + {retention.sweep_seconds:g} = {needed:g} s); "
+            f"({length_s:g} + {retention.epoch_seconds:g} + {retention.sweep_seconds:g} = {needed_s:g} s); "
             "shorten these or lengthen max_age_s."
         )
 
 
-def _device_faults(config: Config) -> Iterator[str]:
-    for name, device in (("camera", config.camera), ("microphone", config.microphone)):
-        clip = device.path
-        if name == "microphone" and clip is None and config.camera.kind == "file":
-            clip = config.camera.path  # the clip's own sound
-        if device.kind != "file":
+def _notice_faults(readable: Readable) -> Iterator[str]:
+    text = readable.get("notice.text")
+    if isinstance(text, str) and not text.strip():
+        yield "notice.text: is empty; write what passengers are told, or leave the key out for the default text."
+    if text == {}:
+        yield 'notice.text: names no language; write text = "..." or [notice.text] with a line such as en = "...".'
+    for language, words in text.items() if isinstance(text, dict) else ():
+        if not LANGUAGE.match(language):
+            yield f'notice.text: "{language}" is not a language code; write one such as "en", "cy" or "en-gb".'
+        if not words.strip():
+            yield f"notice.text.{language}: is empty; write what passengers are told, or leave the language out."
+
+
+def _device_faults(readable: Readable) -> Iterator[str]:
+    for name in ("camera", "microphone"):
+        clip = readable.get(f"{name}.path")
+        if readable.get(f"{name}.kind") != "file" or f"{name}.path" not in readable:
             continue
-        if clip is None:
-            yield f'{name}.path: is missing; {name}.kind = "file" needs the clip to play.'
-        elif not clip.is_file():
+        if clip is not None and not _is(clip, stat.S_ISREG):
             yield f"{name}.path: {clip} is not a file; name an existing clip."
+        if clip is None and (name == "camera" or readable.get("camera.kind") == "synthetic"):
+            yield f'{name}.path: is missing; {name}.kind = "file" needs the clip to play.'
 
 
-def _store_faults(store: StoreConfig) -> Iterator[str]:
-    for key, path in (("store.path", store.path), ("store.runtime", store.runtime)):
-        ancestor = path
-        while not ancestor.exists() and ancestor != ancestor.parent:
-            ancestor = ancestor.parent
-        if not ancestor.is_dir():
-            yield f"{key}: {path} cannot be a folder, for {ancestor} is a file; name another place."
-        elif not _writable(ancestor):
-            yield f"{key}: {path} cannot be written (no permission on {ancestor}, or it is read-only); name another place."
-    if store.path == store.runtime:
-        yield "store.runtime: must not be store.path; the one is forgotten at power-off, the other is not."
+def _place_faults(readable: Readable) -> Iterator[str]:
+    store, runtime, key = (readable.get(name) for name in ("store.path", "store.runtime", "keys.device_key"))
+    if store is not None and runtime is not None and _nested(store, runtime):
+        yield (
+            f"store.runtime: {runtime} and store.path, {store}, must lie apart: the one is forgotten when the power "
+            "goes, the other must not be."
+        )
+    for name, folder in (("store.path", store), ("store.runtime", runtime), ("keys.device_key", key and key.parent)):
+        if folder is None:
+            continue
+        there = next(place for place in (folder, *folder.parents) if _is(place, lambda _mode: True))
+        if not _is(there, stat.S_ISDIR):
+            yield f"{name}: {folder} cannot be a folder, for {there} is a file; name another place."
+        elif not _writable(there):
+            yield f"{name}: {folder} cannot be written ({there} is read-only, or not yours); name another place."
+    if key is not None and _is(key, stat.S_ISDIR):
+        yield f"keys.device_key: {key} is a folder; name a file in it."
+
+
+def _nested(one: Path, other: Path) -> bool:
+    one, other = one.resolve(), other.resolve()
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
+def _is(path: Path, kind: Callable[[int], bool]) -> bool:
+    """Whether ``path`` can be seen and is of this kind; what cannot be seen is not there."""
+    try:
+        return kind(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _writable(folder: Path) -> bool:
-    """Try with a file that has no name (O_TMPFILE): root is refused by read-only filesystems, not by modes."""
+    """Try it, leaving nothing behind: root is refused by read-only filesystems, not by modes."""
     try:
-        os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600))
-    except (IsADirectoryError, NotImplementedError):
-        return os.access(folder, os.W_OK | os.X_OK)
+        os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600))  # a file without a name
     except OSError as error:
-        return error.errno == 95 and os.access(folder, os.W_OK | os.X_OK)  # EOPNOTSUPP: some filesystems
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR):
+            return False
+    else:
+        return True
+    try:  # open(2): some filesystems know no files without a name
+        Path(tempfile.mkdtemp(dir=folder)).rmdir()
+    except OSError:
+        return False
     return True
-
-
-def _path(kind: type[Any], value: Any) -> Any:
-    """What msgspec does not know by itself: paths are text."""
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    raise msgspec.ValidationError("Expected `str`")
-
-
-def _nearest(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; known here: {', '.join(known)}"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _plain(message: str, hint: Any) -> str:
-    """Turn msgspec's words into words a fitter knows."""
-    if "Invalid enum value" in message:
-        choices = getattr(hint, "__args__", ())
-        return f"expected one of {', '.join(map(repr, choices))}"
-    text = message.split(", got ", maxsplit=1)[0]
-    for word, plain in (
-        ("`float`", "a number"),
-        ("`int`", "a whole number"),
-        ("`str`", "text in quotes"),
-        ("`bool`", "true or false"),
-        ("`array`", "a list"),
-        ("`object`", "a table"),
-    ):
-        text = text.replace(word, plain)
-    if "matching regex" in text:
-        return "expected letters, digits, spaces, '.', '_' or '-', beginning with a letter or digit"
-    text = (
-        text.replace(">=", "of at least")
-        .replace("<=", "of at most")
-        .replace(">", "greater than")
-        .replace("<", "less than")
-    )
-    return text[0].lower() + text[1:]
