@@ -93,6 +93,7 @@ class Parts:
     power: PowerSupply
     voice: Voice
     journey_settings: Settings
+    capture_ready: threading.Event
 
     def begin_capture(self, plan: CapturePlan, sound: bool) -> Capturing:
         """A capture for ``plan``, not yet started."""
@@ -125,6 +126,7 @@ class Parts:
             from recorder.capture.pipeline import warm_up  # noqa: PLC0415
 
             warm_up(self.config)
+            self.capture_ready.set()
 
         threading.Thread(target=load, name="warm-up", daemon=True).start()
 
@@ -210,4 +212,5 @@ def assemble(config: Config) -> Parts:
         power=SimulatedPowerSupply(),
         voice=voice,
         journey_settings=settings_of(config),
+        capture_ready=threading.Event(),
     )

@@ -277,6 +277,7 @@ class Daemon:
             "durable_video_age_s": self._freshness.age_s("video", now_ns),
             "durable_audio_age_s": self._freshness.age_s("audio", now_ns),
             "devices_open": journey.devices_open,
+            "capture_ready": self._parts.capture_ready.is_set(),
             "faults": sorted(journey.faults),
             "clock": self._parts.clock.now().quality,
             "next_deletion": None if due is None else iso_utc(due),

@@ -26,24 +26,40 @@ class Pruned:
 
 def hold(config: Config, journey: str, reason: str) -> None:
     """Keep ``journey``. Raises NoSuchJourneyError, StoreError."""
+    uid = os.geteuid()
     try:
         ask(Runtime(config.store.runtime).control_socket, "hold", journey=journey, reason=reason)
     except NotRunningError:
-        open_store(config).hold(journey, who=f"uid {os.geteuid()}", reason=reason)
+        _become_owner(config)
+        open_store(config).hold(journey, who=f"uid {uid}", reason=reason)
 
 
 def release(config: Config, journey: str, reason: str) -> None:
     """End the hold on ``journey``. Raises UsageError where it may not be done here, NoSuchJourneyError, StoreError."""
-    require_release_allowed(config, os.geteuid())
+    uid = os.geteuid()
+    require_release_allowed(config, uid)
     try:
         ask(Runtime(config.store.runtime).control_socket, "release", journey=journey, reason=reason)
     except NotRunningError:
-        open_store(config).release(journey, who=f"local uid {os.geteuid()}", reason=reason)
+        _become_owner(config)
+        open_store(config).release(journey, who=f"local uid {uid}", reason=reason)
 
 
 def prune(config: Config) -> Pruned:
     """One sweep now."""
+    _become_owner(config)
     report = Pruner(open_store(config), policy_of(config), SystemClock()).sweep()
     lines = [f"deleted {v.footage.journey} segment {v.footage.number}: {v.sentence}" for v in report.deleted]
     lines.append(f"{len(report.deleted)} segments deleted, {len(report.kept)} kept.")
     return Pruned(tuple(lines), report.alarms)
+
+
+def _become_owner(config: Config) -> None:
+    """Root acts as the store's owner from here on: what root creates the recorder could not read."""
+    if os.geteuid() != 0 or not config.store.path.exists():
+        return
+    owner = config.store.path.stat()
+    if owner.st_uid != 0:
+        os.setgroups([])
+        os.setegid(owner.st_gid)
+        os.seteuid(owner.st_uid)
