@@ -6,7 +6,9 @@ cannot, so that faults between keys are found in the same pass.
 """
 
 import difflib
+import json
 import math
+import re
 import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -35,7 +37,7 @@ def read(kind: type[Struct], table: Mapping[str, Any], prefix: str = "") -> tupl
     """All of ``table`` that fits ``kind``, and a fault for everything that does not."""
     hints = get_type_hints(kind, include_extras=True)
     readable: Readable = {}
-    faults = [f"{prefix}{key}: unknown key; {_nearest(key, list(hints))}" for key in table if key not in hints]
+    faults = [f"{prefix}{_bare(key)}: unknown key; {_nearest(key, list(hints))}" for key in table if key not in hints]
     for field in msgspec.structs.fields(kind):
         key, hint = f"{prefix}{field.name}", hints[field.name]
         value = table.get(field.name, {} if _is_struct(hint) else msgspec.UNSET)
@@ -92,8 +94,6 @@ def _limits(meta: Meta) -> Iterator[str]:
         yield f"from {meta.ge} to {meta.le}"
     elif meta.ge is not None:
         yield f"of at least {meta.ge}"
-    elif meta.le is not None:
-        yield f"and at most {meta.le}"
     if meta.multiple_of is not None:
         yield f"that {meta.multiple_of} divides"
 
@@ -116,6 +116,11 @@ def _is_struct(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, Struct)
 
 
+def _bare(key: str) -> str:
+    """As it must stand in TOML: quoted unless it is a bare key."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _shown(key)
+
+
 def _nearest(key: str, known: list[str]) -> str:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     return f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}."
@@ -125,7 +130,7 @@ def _shown(value: Any) -> str:
     """As it stands in TOML, shortened."""
     if isinstance(value, bool):
         return str(value).lower()
-    text = f'"{value}"' if isinstance(value, str) else str(value)
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
     if "AGE-SECRET-KEY-" in text.upper():
         return "a secret key, which does not belong here"
     return text if len(text) <= 60 else text[:57] + "..."
