@@ -26,6 +26,11 @@ MANIFEST_NAME: Final = "manifest.json"
 LOG_NAME: Final = "log.jsonl.age"
 LEDGER_NAME: Final = "ledger.jsonl.age"
 
+EXPORT_BEGAN: Final = "export-began"
+"""In the ledger with the ``journeys`` that go onto one stick together, and in the log of each before it is copied."""
+EXPORTED: Final = "exported"
+"""In log and ledger with the hash of the manifest, once everything it names was read back."""
+
 _SEGMENT_NAME = re.compile(r"([0-9]{5,9})\.mp4\.age")
 _SIGNATURE_MARK = b',"sig":"'
 

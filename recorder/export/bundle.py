@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from recorder import __version__, manifest
 from recorder.errors import ExportError, RecorderError
 from recorder.export.how_to_open import TEXT
-from recorder.export.journey import EXPORT_BEGAN, JourneyExport, JourneyExporter
+from recorder.export.journey import JourneyExport, JourneyExporter
 from recorder.export.segments import choose
 from recorder.export.target import Target
 from recorder.vault.age import Recipient
@@ -69,7 +69,9 @@ def export(
         done_bytes += size_bytes
         progress(done_bytes, total_bytes)
 
-    store.ledger.append(EXPORT_BEGAN, {"journeys": list(journeys), "vehicle": vehicle, "software": __version__})
+    store.ledger.append(
+        manifest.EXPORT_BEGAN, {"journeys": list(journeys), "vehicle": vehicle, "software": __version__}
+    )
     exporter = JourneyExporter(store, target, vehicle, tuple(recipients), count)
     done, problems = [], []
     for journey_id in journeys:

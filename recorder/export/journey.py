@@ -18,9 +18,6 @@ from recorder.manifest import FileEntry, Manifest
 from recorder.vault import age
 from recorder.vault.store import Store
 
-EXPORT_BEGAN = "export-began"
-EXPORTED = "exported"
-
 
 @dataclass(frozen=True, slots=True)
 class JourneyExport:
@@ -70,7 +67,7 @@ class JourneyExporter:
         sources, left_out = choose(self.store.journey(journey_id))
         folder = self.stick.folder(*manifest.folder_names(self.vehicle, journey_id))
         began_s = time.monotonic()
-        self._log(journey_id, EXPORT_BEGAN)
+        self._log(journey_id, manifest.EXPORT_BEGAN)
         logs = self._read_logs(journey_id)
         segments = self._copy(sources, folder)
         drafts = [self._write_encrypted(folder / name, data) for name, data in logs.items()]
@@ -85,7 +82,11 @@ class JourneyExporter:
         size_bytes = sum(entry.size_bytes for entry in segments.entries)
         manifest_sha256 = drafts[-1].sha256
         self._log(
-            journey_id, EXPORTED, manifest_sha256=manifest_sha256, segments=len(segments.entries), size_bytes=size_bytes
+            journey_id,
+            manifest.EXPORTED,
+            manifest_sha256=manifest_sha256,
+            segments=len(segments.entries),
+            size_bytes=size_bytes,
         )
         return JourneyExport(
             journey=journey_id,

@@ -83,7 +83,7 @@ def exported_along(ledger: Sequence[Entry]) -> frozenset[str]:
     """The journeys that went onto the stick in the same export as this copy of the ledger."""
     for entry in reversed(ledger):
         journeys = entry.data.get("journeys")
-        if entry.event == "export-began" and isinstance(journeys, list):
+        if entry.event == manifest.EXPORT_BEGAN and isinstance(journeys, list):
             return frozenset(str(journey) for journey in journeys)
     return frozenset()
 
