@@ -88,6 +88,14 @@ def assert_recovered(store: Store) -> None:
     }
 
 
+def sweep(store: Store, clock: FakeClock) -> None:
+    assert Pruner(store, POLICY, clock).sweep().alarms == ()
+
+
+def recover_all(store: Store) -> None:
+    assert recover(store).alarms == ()
+
+
 @deaths
 def test_preparing_a_store(tmp_path: Path, key: DeviceKey, clock: FakeClock, death: Death) -> None:
     """A first start that was cut is a first start again."""
@@ -165,6 +173,9 @@ def test_a_whole_segment(
 
     for _ in scene.cuts(record, death):
         durable_bytes = max((int(note) for note in scene.notes if note != "None"), default=0)
+        path = store.journeys_path / journey_id
+        signed = any(entry.event == words.SEGMENT_OPENED for entry in read_entries(path / "log.jsonl"))
+        assert signed or not (path / "00001.body").exists(), "a header's hash is signed before there is a body"
         assert_recovered(store)
         journey = store.journey(journey_id)
         assert len(journey.segments) <= 1
@@ -196,7 +207,7 @@ def test_holding(world: Callable[[], World], store: Store, clock: FakeClock, jou
         assert_recovered(store)
         assert store.journey(journey_id).held == was_held
         assert was_held or not scene.notes
-        assert Pruner(store, POLICY, clock).sweep().alarms == ()
+        sweep(store, clock)
         assert len(store.journey(journey_id).segments) == int(was_held)
 
 
@@ -231,10 +242,11 @@ def test_a_sweep(
     kept = {journey_id: (store.journeys_path / journey_id, number) for journey_id, number in ((held, 1), (mixed, 2))}
     footage = {journey_id: plaintext(*place, identity) for journey_id, place in kept.items()}
     scene = world()
-    for _ in scene.cuts(lambda s: Pruner(s, POLICY, clock).sweep(), death):
+    for _ in scene.cuts(lambda s: sweep(s, clock), death):
+        listed = [path for path in store.journeys_path.iterdir() if not path.name.startswith(".")]
+        assert all((path / "log.jsonl").exists() for path in listed), "a journey goes in one step"
         assert_recovered(store)
-        report = Pruner(store, POLICY, clock).sweep()
-        assert report.alarms == ()
+        sweep(store, clock)
         assert {journey.id: [s.number for s in journey.segments] for journey in store.journeys()} == {
             held: [1],
             mixed: [2],
@@ -260,7 +272,7 @@ def test_a_hold_after_a_cut_sweep_keeps_what_is_still_whole(
         record_segment(store, journey_id, clock, length_s=1)
     clock.advance(20)
     scene = world()
-    for _ in scene.cuts(lambda s: Pruner(s, POLICY, clock).sweep(), death):
+    for _ in scene.cuts(lambda s: sweep(s, clock), death):
         path = store.journeys_path / journey_id
         whole = [s.number for s in store.journey(journey_id).segments if s.has_header]
         store.hold(journey_id, "panel", "button")
@@ -277,7 +289,7 @@ def test_recovery_itself(world: Callable[[], World], store: Store, clock: FakeCl
     record_segment(store, deleting, clock, length_s=1)
     record_segment(store, deleting, clock, length_s=1)
     clock.advance(20)
-    assert run_and_cut(lambda: Pruner(open_like(store), POLICY, clock).sweep(), 4, "killed")
+    assert run_and_cut(lambda: sweep(open_like(store), clock), 4, "killed")
     assert run_and_cut(lambda: open_like(store).hold(holding, "panel", "button"), 5, "killed")
     assert run_and_cut(lambda: open_like(store).open_segment(torn, 1, clock.now_ns), 9, "killed")
     assert run_and_cut(lambda: open_like(store).begin_journey(CONSENT), 3, "killed")
@@ -287,7 +299,7 @@ def test_recovery_itself(world: Callable[[], World], store: Store, clock: FakeCl
     kinds = ["deletions", "dropped", "ended", "holds", "torn_logs", "torn_segments"]
     assert sorted(recover(store).found) == kinds, "the scene has something of everything to mend"
     found: set[tuple[str, ...]] = set()
-    for _ in scene.cuts(recover, death):
+    for _ in scene.cuts(recover_all, death):
         assert_recovered(store)
         found.add(tuple(_shape(store)))
     assert found == {
@@ -309,23 +321,27 @@ def _shape(store: Store) -> list[str]:
 
 
 def test_the_cutter_cuts(tmp_path: Path) -> None:
-    """The negative control: without fsync and rename the same cuts do leave damage."""
+    """The negative control: a careless writer does lose what it wrote, each way of dying in its own way."""
     path = tmp_path / "file"
     left: dict[Death, set[bytes | None]] = {}
     for death in DEATHS:
         left[death] = set()
-        for _ in each_cut(lambda: _write_carelessly(path), death, lambda: path.unlink(missing_ok=True)):
+        for _ in each_cut(lambda: _replace_carelessly(path), death, lambda: path.write_bytes(b"old")):
             left[death].add(path.read_bytes() if path.exists() else None)
-    whole = b"0123456789"
+            for temp in tmp_path.glob("*.new"):
+                temp.unlink()
     assert left == {
-        "killed": {None, b"", whole},
-        "half": {None, whole[:5], whole},
-        "unsynced": {None, b"", whole},
+        "killed": {b"old", b"0123456789"},
+        "half": {b"old", b"0123456789"},
+        "unsynced": {b"old", b""},
+        "forgotten": {b"old"},
     }
 
 
-def _write_carelessly(path: Path) -> None:
-    fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
+def _replace_carelessly(path: Path) -> None:
+    """By temp and rename, but nothing is synced."""
+    temp = path.with_suffix(".new")
+    fd = os.open(temp, os.O_CREAT | os.O_WRONLY, 0o600)
     os.write(fd, b"0123456789")
-    (path.parent / f"{os.getpid()}").mkdir()
     os.close(fd)
+    temp.rename(path)

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from recorder.vault import diskio, words
+from recorder.vault import diskio, mending, words
 from recorder.vault.age import X25519Identity
 from recorder.vault.journal import read_entries
 from recorder.vault.mending import TornSegment
@@ -89,6 +89,17 @@ def test_what_a_living_process_writes_is_not_touched(store: Store, journey_id: s
     assert writer.seal("rotation", Facts(0, 0)) == "all"
     assert [(s.torn, s.signed) for s in store.journey(journey_id).segments] == [(False, True)]
     assert recover(store).found == {}
+
+
+def test_a_segment_sealed_while_recovery_looks_is_not_signed_as_torn(
+    store: Store, journey_id: str, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the listing and the lock on the body a living recorder may have sealed it: the log is read again."""
+    die(store.open_segment(journey_id, 1, clock.now_ns))
+    listing = store.journey(journey_id)
+    store.log(journey_id).append(words.SEGMENT_SEALED, {"number": 1})
+    monkeypatch.setattr(store, "journey", lambda _: listing)
+    assert mending.sign_torn_segments(store, journey_id) == ()
 
 
 def test_the_last_journey_is_offered_for_going_on(store: Store, clock: FakeClock) -> None:
