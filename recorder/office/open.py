@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorder import manifest
-from recorder.errors import AgeError, BundleError, OutputError, RecorderError, UsageError
+from recorder.errors import AgeError, AgeTruncatedError, BundleError, OutputError, RecorderError, UsageError
 from recorder.office.bundle import contradiction, missing_segments, read_manifest
 from recorder.office.contents import BundleFile, JourneyFolder, look
 from recorder.office.findings import Finding, first_of_each
@@ -24,6 +24,7 @@ Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
 
 _BLOCK_BYTES = 1 << 16
+_ENDED_BY = {"power-loss": "a power cut", "crash": "a crash of the recorder"}  # as the log has it, as people say it
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,8 @@ class _Opener:
         try:
             with self._folder.open(name) as file:
                 source = _Source(file, self._count, is_body_known=facts is not None and facts.body_sha256 is not None)
-                problems = joiner.add_segment(source.plaintext(self._identities))
+                is_torn = facts is not None and bool(facts.ended_by)
+                problems = joiner.add_segment(source.plaintext(self._identities, is_torn=is_torn))
                 source.drain()
         except (AgeError, BundleError) as error:
             self._say(name, str(error))
@@ -173,7 +175,8 @@ class _Opener:
         if objection is not None:
             self._say(name, objection, *problems)
         elif facts is not None and facts.ended_by:
-            self._say(name, f"was ended by {facts.ended_by}; all before is there.", *problems, is_wrong=False)
+            ended_by = _ENDED_BY.get(facts.ended_by, facts.ended_by)
+            self._say(name, f"was ended by {ended_by}; it plays up to then.", *problems, is_wrong=False)
         elif problems:
             self._say(name, *problems)
 
@@ -210,9 +213,13 @@ class _Source:
     def sha256(self) -> str:
         return self._sha256.hexdigest()
 
-    def plaintext(self, identities: Sequence[age.Identity]) -> Iterator[bytes]:
-        """Every authentic chunk; AgeError as :func:`age.decrypt`."""
-        yield from age.decrypt(self, identities)
+    def plaintext(self, identities: Sequence[age.Identity], *, is_torn: bool) -> Iterator[bytes]:
+        """Every authentic chunk; AgeError as :func:`age.decrypt`, but for the missing end of one known to be torn."""
+        try:
+            yield from age.decrypt(self, identities)
+        except AgeTruncatedError:
+            if not is_torn:
+                raise
 
     def drain(self) -> None:
         """Read what decryption has left, so that the hash is that of all."""

@@ -198,7 +198,7 @@ def _chunks(reader: ByteReader, aead: ChaCha20Poly1305) -> Iterator[bytes]:
         final = _opened(aead, nonce + _LAST, sealed)
         break
     if final is None and is_full:
-        raise AgePayloadError(f"The file is damaged in chunk {counter + 1}; the {counter} before it are good.")
+        raise AgePayloadError(f"The file is damaged in its chunk {counter + 1}; what lies before it is good.")
     if final is None:
         raise AgeTruncatedError(
             f"The file ends without its final chunk: it was cut off, or its end is damaged; "
