@@ -87,9 +87,8 @@ class X25519Recipient:
 
     @property
     def fingerprint(self) -> str:
-        """The first 16 hexadecimal digits of SHA-256 over the key, in fours, to be read out and compared."""
-        digits = hashlib.sha256(self.public_bytes).hexdigest()
-        return " ".join(digits[start : start + 4] for start in range(0, 16, 4))
+        """The first 16 hex digits of the key's SHA-256: short enough to compare by eye."""
+        return hashlib.sha256(self.public_bytes).hexdigest()[:16]
 
     def wrap(self, file_key: bytes) -> Stanza:
         """A stanza under a fresh ephemeral key; AgeError where the recipient is a point that hides nothing."""
