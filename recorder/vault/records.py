@@ -209,7 +209,7 @@ def read_hold(path: Path) -> HoldInfo:
 
 def _segment(path: Path, number: int, log: Logbook, problems: list[str]) -> SegmentRecord:
     header, body = header_path(path, number), body_path(path, number)
-    header_bytes, body_bytes = _size(header), _size(body)
+    header_bytes, body_bytes = _size(header, problems), _size(body, problems)
     is_sealed = number in log.sealed
     is_live = not is_sealed and body_bytes is not None and _is_live(body, problems)
     if header_bytes is None and body_bytes is not None:
@@ -238,12 +238,15 @@ def _is_live(body: Path, problems: list[str]) -> bool:
         return False
 
 
-def _size(path: Path) -> int | None:
-    """None where there is no such file, any more."""
+def _size(path: Path, problems: list[str]) -> int | None:
+    """None where there is no such file, any more. One that is there and cannot be looked at counts as empty."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
         return None
+    except OSError as error:
+        problems.append(f"{path} cannot be read: {error.strerror or error}.")
+        return 0
 
 
 def _iso(instant: Instant | None) -> str | None:

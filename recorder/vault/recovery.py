@@ -246,15 +246,21 @@ class _WayBack:
             self.heads[entry.data["journey"]] = entry.data["log_head"]
 
 
+def _written_ns(body: Path) -> int | None:
+    """When a body was last written to; None where a sweep beside us was quicker, or it cannot be read."""
+    try:
+        return body.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def _is_temp(path: Path) -> bool:
     return diskio.is_temp(path.name)
 
 
 def _unended(journey: JourneyRecord) -> UnendedJourney:
-    written_ns = [
-        body.stat().st_mtime_ns
-        for body in (body_path(journey.path, segment.number) for segment in journey.segments if segment.has_body)
-    ]
+    bodies = [body_path(journey.path, segment.number) for segment in journey.segments if segment.has_body]
+    written_ns = [at_ns for at_ns in map(_written_ns, bodies) if at_ns is not None]
     return UnendedJourney(
         id=journey.id,
         began=journey.first,

@@ -103,7 +103,9 @@ class Store:
 
     def _path_of(self, journey_id: str) -> Path:
         path = self.journeys_path / journey_id
-        if journey_id == ".." or path.parent != self.journeys_path or not is_journey(path):
+        with diskio.disk_errors(f"{path} cannot be read"):
+            is_there = is_journey(path)
+        if journey_id == ".." or path.parent != self.journeys_path or not is_there:
             raise NoSuchJourneyError(f"There is no journey {journey_id!r} in {self.root}; `journeys` lists them.")
         return path
 

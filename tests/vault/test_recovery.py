@@ -102,6 +102,28 @@ def test_a_segment_sealed_while_recovery_looks_is_not_signed_as_torn(
     assert mending.sign_torn_segments(store, journey_id) == ()
 
 
+def test_a_segment_taken_or_deleted_while_recovery_looks_is_left_to_others(
+    store: Store, journey_id: str, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the listing and the lock a body may be gone, or in somebody's hands."""
+    for _ in range(2):
+        die(store.open_segment(journey_id, store.journey(journey_id).next_segment, clock.now_ns))
+    listing = store.journey(journey_id)
+    monkeypatch.setattr(store, "journey", lambda _: listing)
+    (listing.path / "00001.body").unlink()
+    with diskio.locked(listing.path / "00002.body"):
+        assert mending.sign_torn_segments(store, journey_id) == ()
+
+
+def test_a_hold_the_log_knows_needs_no_mending(store: Store, journey_id: str, clock: FakeClock) -> None:
+    """Another problem of the same journey does not make a hold half-done."""
+    store.hold(journey_id, "panel", "button")
+    record_segment(store, journey_id, clock)
+    (store.journeys_path / journey_id / "00001.header").unlink()
+    report = recover(store)
+    assert (report.holds, len(report.alarms)) == ((), 1)
+
+
 def test_the_last_journey_is_offered_for_going_on(store: Store, clock: FakeClock) -> None:
     """When it began, its last living moment, whether consent stands, where to go on; the same after a second crash."""
     began = clock.now()
@@ -126,6 +148,15 @@ def test_the_last_journey_is_offered_for_going_on(store: Store, clock: FakeClock
     assert recover(store).unended == expected
     clock.reboot("boot-3", off_s=20)
     assert recover(store).unended == expected
+
+
+def test_a_body_that_cannot_be_read_does_not_keep_a_journey_from_being_offered(store: Store, journey_id: str) -> None:
+    """When it was last written to is then not known."""
+    (store.journeys_path / journey_id / "00001.body").symlink_to("00001.body")
+    report = recover(store)
+    assert report.unended is not None
+    assert (report.unended.id, report.unended.last_written_utc_ns) == (journey_id, None)
+    assert any("Too many levels of symbolic links" in alarm for alarm in report.alarms)
 
 
 def test_a_withdrawn_journey_is_offered_as_withdrawn(store: Store, journey_id: str) -> None:
@@ -205,12 +236,13 @@ def test_a_header_nobody_knows_is_dropped(store: Store, journey_id: str) -> None
 
 def test_a_known_header_without_a_body_is_signed_as_empty(store: Store, journey_id: str, clock: FakeClock) -> None:
     """Cut between entry and body: the log says there is nothing, and the number stays used."""
-    die(store.open_segment(journey_id, 1, clock.now_ns))
-    (store.journeys_path / journey_id / "00001.body").unlink()
+    record_segment(store, journey_id, clock)
+    die(store.open_segment(journey_id, 2, clock.now_ns))
+    (store.journeys_path / journey_id / "00002.body").unlink()
     report = recover(store)
-    assert report.torn_segments == (TornSegment(journey_id, 1, 0, "crash"),)
+    assert report.torn_segments == (TornSegment(journey_id, 2, 0, "crash"),)
     record = store.journey(journey_id)
-    assert (record.segments, record.next_segment) == ((), 2)
+    assert ([segment.number for segment in record.segments], record.next_segment) == ([1], 3)
     assert recover(store).found == {}
 
 

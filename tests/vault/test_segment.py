@@ -292,6 +292,26 @@ def test_a_failed_write_is_said_again_and_again(
     assert (segment.torn, segment.live, segment.signed) == (True, False, False)
 
 
+def test_a_body_that_cannot_be_begun_is_let_go(
+    store: Store, journey_id: str, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card that fails at the first sync gives one error, and no body that looks as if somebody wrote it."""
+    real = os.fdatasync
+
+    def fdatasync(fd: int) -> None:
+        if os.fstat(fd).st_size == NONCE_BYTES:
+            raise OSError(5, "Input/output error")
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    with pytest.raises(StoreError, match=r"00001\.body cannot be created: Input/output error\."):
+        store.open_segment(journey_id, 1, clock.now_ns)
+    (segment,) = store.journey(journey_id).segments
+    assert (segment.torn, segment.live) == (True, False)
+    monkeypatch.undo()
+    assert store.journey(journey_id).next_segment == 2
+
+
 def test_facts_that_cannot_be_logged_close_the_segment_as_torn(
     writer: SegmentWriter, store: Store, journey_id: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import threading
 from contextlib import AbstractContextManager
@@ -14,7 +15,7 @@ from recorder.vault import words
 from recorder.vault.age import X25519Identity
 from recorder.vault.journal import DeviceKey, read_entries
 from recorder.vault.logbook import HoldInfo
-from recorder.vault.records import JourneyRecord, SegmentRecord, read_journeys
+from recorder.vault.records import JourneyRecord, SegmentRecord, read_journey, read_journeys
 from recorder.vault.store import Store
 from tests.vault.kit import CONSENT, Facts, FakeClock, assert_logs_sound, fragment, open_like, record_segment
 
@@ -92,6 +93,14 @@ def test_a_repeated_clock_gives_other_names(store: Store) -> None:
     """Two journeys of the same second are two journeys."""
     assert len({store.begin_journey(CONSENT) for _ in range(20)}) == 20
     assert len(store.journeys()) == 20
+
+
+def test_a_name_that_is_taken_is_not_taken_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chance may repeat itself too."""
+    tails = iter(["aaaa", "0" * 8, "0" * 8, "aaaa", "bbbb"])
+    monkeypatch.setattr("secrets.token_hex", lambda size: next(tails, "f" * 2 * size))
+    first, second = store.begin_journey(CONSENT), store.begin_journey(CONSENT)
+    assert [first[-4:], second[-4:]] == ["aaaa", "bbbb"]
 
 
 def test_a_journey_ends_once(store: Store, journey_id: str) -> None:
@@ -381,6 +390,27 @@ def test_a_body_without_header_is_reported(store: Store, journey_id: str, clock:
     assert store.journey(journey_id).problems == (
         f"{store.journeys_path / journey_id / '00001.body'} has no header: nobody can open it.",
     )
+
+
+def test_a_body_that_cannot_be_read_is_reported(store: Store, journey_id: str) -> None:
+    """It is a segment still, and what is wrong with it is said."""
+    path = store.journeys_path / journey_id
+    (path / "00001.header").write_bytes(b"header")
+    (path / "00001.body").symlink_to("00001.body")
+    record = store.journey(journey_id)
+    assert [(s.number, s.size_bytes, s.torn, s.has_body) for s in record.segments] == [(1, 6, True, True)]
+    assert record.problems == (f"{path / '00001.body'} cannot be read: Too many levels of symbolic links.",) * 2
+
+
+def test_a_directory_that_cannot_be_read_is_answered_for_by_the_ledger(store: Store, journey_id: str) -> None:
+    """The card lost a whole directory: what the ledger knows is what there is to say."""
+    store.hold(journey_id, "panel", "button")
+    path = store.journeys_path / journey_id
+    shutil.rmtree(path)
+    path.write_text("no directory any more")
+    record = read_journey(path, store.ledger.path)
+    assert (record.began, record.held, record.segments) == ("2026-11-22T13:11:43.000Z", True, ())
+    assert record.problems[0] == f"{path} cannot be read: Not a directory."
 
 
 def test_a_journey_somebody_renamed_is_still_one(store: Store, journey_id: str, clock: FakeClock) -> None:
