@@ -3,8 +3,10 @@
 Rules: the caller never waits and never sees an exception; every sound ends with one ``done``, also where the device is
 missing, stops or freezes. The device is opened for each sound and closed after it.
 
-Facts it rests on: the stream must not be closed inside its ``finished_callback`` (python-sounddevice issue 78); a
-frozen device raises nothing, its callbacks just stop; closing it may then never return.
+Facts it rests on: the stream must not be closed inside its ``finished_callback`` (python-sounddevice issue 78). That
+callback comes when the last sample was handed over and not when it was heard, so silence longer than the device's
+latency follows every sound; without it a short one would not be heard at all. A frozen device raises nothing, its
+callbacks just stop; closing it may then never return.
 """
 
 import logging
@@ -19,6 +21,8 @@ from recorder.errors import PanelError
 
 GRACE_S = 4.0  # how long a sound may be on its way after its end, or wait for the one before to let go
 JOIN_S = 2.0
+TAIL_S = 0.3  # how much longer than its latency a device may hold a sound back
+LATENCY_S = 0.5  # buffered ahead: the encoder may have the processor for so long before a word breaks off
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +34,11 @@ def open_loudspeaker(device: str | None) -> Loudspeaker:
     """
     try:
         import sounddevice  # noqa: PLC0415 - loads PortAudio
-
-        found = sounddevice.query_devices(device, "output")
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - no library, or a PortAudioError, which has no name before the import
         log.warning("PortAudio cannot be loaded, nothing will be heard: %s", error)
+        return SilentLoudspeaker()
+    try:
+        found = sounddevice.query_devices(device, "output")
     except (sounddevice.PortAudioError, ValueError) as error:
         log.warning("there is no loudspeaker %s, nothing will be heard: %s", device or "(default)", error)
     else:
@@ -129,7 +134,7 @@ class PortAudioLoudspeaker:
         rate_hz, channels, data = _read(sound.wav)
         player = _Player(data, on_end=lambda whole: sound.end(finished=whole))
         stream = player.open(self._device, rate_hz, channels)
-        if not sound.over.wait(len(data) / (2 * channels * rate_hz) + GRACE_S):
+        if not sound.over.wait(len(data) / (2 * channels * rate_hz) + LATENCY_S + TAIL_S + GRACE_S):
             log.warning("the loudspeaker stopped before the end of a sound")
             sound.end(finished=False)  # before closing, from which a frozen device may not return
         player.close(stream)
@@ -161,10 +166,11 @@ class _Player:
                 channels=channels,
                 dtype="int16",
                 device=device,
-                latency="high",
+                latency=LATENCY_S,
                 callback=feed,
                 finished_callback=lambda: self._on_end(self._position >= len(self._data)),
             )
+            self._data += bytes(2 * channels * round((stream.latency + TAIL_S) * rate_hz))
             try:
                 stream.start()
             except sounddevice.PortAudioError:

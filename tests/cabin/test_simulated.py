@@ -13,7 +13,15 @@ import pytest
 from recorder.cabin.signals import Feedback, lamps
 from recorder.cabin.simulated import LINES, LONGEST_LINE, SimulatedPanel, panel_client
 from recorder.errors import NotRunningError, PanelError
-from recorder.events import ConsentPressed, ConsentWithdrawn, HoldPressed, IgnitionOff, IgnitionOn
+from recorder.events import (
+    ConsentPressed,
+    ConsentWithdrawn,
+    FaultCleared,
+    FaultRaised,
+    HoldPressed,
+    IgnitionOff,
+    IgnitionOn,
+)
 from recorder.journey_state import Capture, Journey, StateName
 from recorder.unixsocket import connect
 
@@ -221,6 +229,23 @@ def test_nobody_there_is_one_sentence(tmp_path):
         stale.bind(str(path))
     with pytest.raises(NotRunningError, match="No simulated panel answers on"):
         list(panel_client(path, ["state"], wait_s=0.1))
+
+
+def test_a_place_that_cannot_hold_a_socket_is_one_sentence(tmp_path):
+    """Waiting would not help, so nobody waits."""
+    (tmp_path / "file").touch()
+    with pytest.raises(NotRunningError, match=r"The panel's socket .* cannot be used: Not a directory\."):
+        list(panel_client(tmp_path / "file" / "panel.sock", ["state"], wait_s=60.0))
+
+
+@pytest.mark.slow
+def test_a_stuck_button(bench):
+    """Held for more than 20 s it is a fault until it is released, and nothing else."""
+    assert bench.say("hold consent 20.5") == [
+        "ok: held consent for 20.5 s: tone long-enough, FaultRaised button-stuck-consent, "
+        "FaultCleared button-stuck-consent"
+    ]
+    assert bench.events() == [FaultRaised("button-stuck-consent"), FaultCleared("button-stuck-consent")]
 
 
 def test_the_client_waits_for_the_panel(tmp_path):

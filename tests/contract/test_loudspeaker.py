@@ -188,6 +188,21 @@ def test_the_sound_heard_is_the_sound_of_the_file(pulse: PulseAudio, real: Louds
 
 
 @pytest.mark.sound
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 1.5])
+def test_nothing_is_cut_off(pulse: PulseAudio, real: Loudspeaker, tmp_path: Path, seconds: float) -> None:
+    """However short, a sound without any silence around it is heard to its last moment before it is said to be over."""
+    wav = tone(tmp_path / "a.wav", seconds)
+    recording, ending, began_s = pulse.record(), Ending(), time.monotonic()
+    real.play(wav, ending)
+    assert ending.wait() is True
+    assert time.monotonic() - began_s >= seconds
+    real.close()
+    recording.wait_for(recording.count + RATE_HZ)
+    loud = np.flatnonzero(np.abs(recording.stop()) > 1000)
+    assert seconds - 0.05 < (loud[-1] - loud[0]) / RATE_HZ < seconds + 0.05
+
+
+@pytest.mark.sound
 def test_another_sound_is_told_apart(pulse: PulseAudio, real: Loudspeaker, tmp_path: Path) -> None:
     """The measure above can fail: the tones of one phrase are not like another's."""
     library = NoticeLibrary({"en": "x"}, tmp_path)
