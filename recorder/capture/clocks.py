@@ -59,9 +59,15 @@ class SoundClock:
     def __init__(self, origin_ns: int) -> None:
         self._origin_ns = origin_ns
         self._run: _Run | None = None
-        self.begin = 0  # of the track that runs
+        self.begin = 0  # of the newest track
+        self._end = 0
+        self._paused = True
         self._silences: list[tuple[int, int]] = []
-        self.position: int | None = None  # of the next sample; None while there is no sound track to continue
+
+    @property
+    def position(self) -> int | None:
+        """Where the next sample belongs; None while there is no track to continue."""
+        return None if self._paused else self._end
 
     def index(self, captured_ns: int) -> int:
         """The position of the moment ``captured_ns``, to the nearest sample."""
@@ -76,7 +82,7 @@ class SoundClock:
         run = self._run
         if run is not None and run.rate_hz == rate_hz and abs(captured_ns - run.due_ns) <= TOLERANCE_NS:
             run.count += count
-            self.position = run.end
+            self._end = run.end
             return Placement(0, 0, restart=False)
         index = self.index(captured_ns)
         position = self._begin_at(index)
@@ -88,7 +94,7 @@ class SoundClock:
             self._run = None
         else:
             self._run = _Run(captured_ns + skip * NS_PER_S // rate_hz, rate_hz, position + silence, count - skip)
-            self.position = self._run.end
+            self._end = self._run.end
         return Placement(silence, skip, restart=True)
 
     def fill(self, since_ns: int, until_ns: int) -> int:
@@ -106,10 +112,11 @@ class SoundClock:
     def pause(self) -> None:
         """Sound is no longer wanted: the next block begins a new track wherever it lies."""
         self._run = None
-        self.position = None
+        self._paused = True
 
     def newest_sound(self, end: int) -> int | None:
         """The newest position up to ``end`` that follows real sound; None where all before it is silence filled in."""
+        end = min(end, self._end)  # an encoder pads its last packet
         at = bisect_left(self._silences, (end, 0)) - 1
         if at >= 0 and end <= self._silences[at][1]:
             end = self._silences[at][0]
@@ -120,18 +127,18 @@ class SoundClock:
         return tuple((max(a, begin), min(b, end)) for a, b in self._silences if a < end and b > begin)
 
     def forget(self, before: int) -> None:
-        """No one will ask again about what lies before ``before``."""
-        self._silences = [(a, b) for a, b in self._silences if b > before]
+        """No one will ask again about what lies before ``before``. The newest silence stays: it may go on."""
+        self._silences = [(a, b) for a, b in self._silences if b > before] or self._silences[-1:]
 
     def _begin_at(self, index: int) -> int:
-        if self.position is None:
-            self.position = self.begin = max(index, RUN_IN)
-        return self.position
+        if self._paused:
+            self._end = self.begin = max(index, RUN_IN)
+            self._paused = False
+        return self._end
 
     def _silent(self, count: int) -> None:
-        if not count or self.position is None:
-            return
-        begin, self.position = self.position, self.position + count
-        if self._silences and self._silences[-1][1] == begin:
-            begin = self._silences.pop()[0]
-        self._silences.append((begin, self.position))
+        if count:
+            begin, self._end = self._end, self._end + count
+            if self._silences and self._silences[-1][1] == begin:
+                begin = self._silences.pop()[0]
+            self._silences.append((begin, self._end))

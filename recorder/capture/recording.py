@@ -60,6 +60,7 @@ class Recording:
         self._picture_ns: int | None = None  # the newest frame seen, recorded or not
         self._keyframe_needed = True
         self._sound_wanted = False
+        self._sound_since_ns = 0
         self._encoder: SoundEncoder | None = None
         self._early_sound: deque[SoundPacket] = deque()  # no segment is open
         self._quiet_ns = 0  # for so long we have waited for the microphone
@@ -92,8 +93,8 @@ class Recording:
             if not self._unusable:
                 self._early_pictures.append(packet)
             return
-        if packet.captured_ns < self._origin_ns or packet.captured_ns <= (self._picture_ns or 0):
-            self._keyframe_needed = True
+        if packet.captured_ns < self._oldest_wanted_ns() or packet.captured_ns <= (self._picture_ns or 0):
+            self._keyframe_needed = True  # what follows cannot be shown without it
             return
         self._picture_ns = packet.captured_ns
         if packet.is_keyframe and self._is_due(packet):
@@ -101,10 +102,14 @@ class Recording:
         self._keyframe_needed = self._keyframe_needed and not packet.is_keyframe
         segment = self._current
         if self._keyframe_needed or segment is None or segment.video != self._format:
-            self._keyframe_needed = True  # what follows cannot be shown without this frame
-        elif packet.captured_ns >= segment.began_ns:
+            self._keyframe_needed = True
+        else:
             segment.picture(packet)
             self._check_room()
+
+    def _oldest_wanted_ns(self) -> int:
+        """Nothing older goes into a segment: it would be older than its beginning says."""
+        return self._origin_ns if self._current is None else self._current.began_ns
 
     def _is_due(self, keyframe: VideoPacket) -> bool:
         """Whether this keyframe begins a segment: none is open, the old one is full, or declares another picture."""
@@ -122,6 +127,7 @@ class Recording:
         if self._sound_wanted and not wanted:
             self._end_track()
         self._sound_wanted = wanted
+        self._sound_since_ns = self._now_ns
         self._quiet_ns = 0
 
     def sound(self, block: AudioBlock) -> None:
@@ -129,51 +135,50 @@ class Recording:
         if not self._sound_wanted:
             return
         self._quiet_ns = 0
-        count = len(block.samples)
-        placement = self._clock.place(block.captured_ns, count, block.rate_hz)
-        try:
-            encoder = self._sound_encoder()
-            packets = encoder.silence(placement.silence) if placement.silence else []
-            if placement.skip < count:
-                packets += encoder.samples(block.samples[placement.skip :], block.rate_hz, restart=placement.restart)
-        except CaptureError as error:
-            self._give_up_track(error)
-        else:
-            self._faults.end("encoder")
-            self._route(packets)
-
-    def _sound_encoder(self) -> SoundEncoder:
-        if self._encoder is None:
-            self._encoder = self._new_encoder(self._clock.begin)
-        return self._encoder
+        placement = self._clock.place(block.captured_ns, len(block.samples), block.rate_hz)
+        kept = block.samples[placement.skip :]
+        if placement.silence and not self._encode(lambda encoder: encoder.silence(placement.silence)):
+            return  # the track has ended, and with it the place of this block
+        if len(kept):
+            self._encode(lambda encoder: encoder.samples(kept, block.rate_hz, restart=placement.restart))
 
     def _fill(self) -> None:
         """Let silence take the place of a microphone that has been waited for long enough."""
         if self._current is None and self._clock.position is None:
             return  # nothing to be silent in
-        since_ns = self._current.began_ns if self._current else self._now_ns
-        missing = self._clock.fill(since_ns, self._now_ns - SILENCE_LAG_NS)
+        missing = self._clock.fill(self._silent_since_ns(), self._now_ns - SILENCE_LAG_NS)
         if missing:
-            try:
-                self._route(self._sound_encoder().silence(missing))
-            except CaptureError as error:
-                self._give_up_track(error)
+            self._encode(lambda encoder: encoder.silence(missing))
+
+    def _silent_since_ns(self) -> int:
+        """Where silence begins if there is no track to continue: not before what is recorded, or wanted."""
+        recorded_ns = 0 if self._reach.sound is None else self._clock.moment_ns(self._reach.sound)
+        began_ns = self._now_ns if self._current is None else self._current.began_ns
+        return max(began_ns, recorded_ns, self._sound_since_ns)
+
+    def _encode(self, produce: Callable[[SoundEncoder], list[SoundPacket]]) -> bool:
+        """Have the track's encoder produce packets. One that fails ends its track (False); another begins the next."""
+        if self._encoder is None:
+            self._encoder = self._new_encoder(self._clock.begin)
+        try:
+            packets = produce(self._encoder)
+        except CaptureError as error:
+            self._faults.begin("encoder", str(error))
+            self._drop_track()
+            return False
+        if packets:
+            self._faults.end("encoder")
+            self._route(packets)
+        return True
 
     def _end_track(self) -> None:
         """Sound ends here; what begins later is another track."""
-        encoder, self._encoder = self._encoder, None
-        if encoder is not None:
-            try:
-                self._route(encoder.finish())
-            except CaptureError as error:
-                self._give_up_track(error)
-        self._clock.pause()
+        if self._encoder is not None:
+            self._encode(lambda encoder: encoder.finish())
+        self._drop_track()
         self._reach.sound = None
-        self._seal_previous()
 
-    def _give_up_track(self, error: CaptureError) -> None:
-        """The encoder failed: begin another with the next block."""
-        self._faults.begin("encoder", str(error))
+    def _drop_track(self) -> None:
         self._encoder = None
         self._clock.pause()
         self._seal_previous()
@@ -264,7 +269,8 @@ class Recording:
         self._current = segment
         if video is None or self._clock.position is None:
             self._seal_previous()  # no sound is on its way to it
-        self._clock.forget(self._clock.index(began_ns))
+        if self._reach.sound is not None:
+            self._clock.forget(self._reach.sound)
         for packet in early:
             segment.sound(packet)
         self._check_room()

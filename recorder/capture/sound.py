@@ -38,8 +38,11 @@ class SoundEncoder:
         self._resampler: _Resampler | None = None
 
     def silence(self, count: int) -> list[SoundPacket]:
-        """Append ``count`` samples of silence at 48 kHz."""
-        return self._append(np.concatenate((self._rest(), np.zeros(count, np.int16))))
+        """Append ``count`` samples of silence at 48 kHz, a second at a time, however long it is."""
+        packets = self._append(self._rest())
+        for begin in range(0, count, RATE_HZ):
+            packets += self._append(np.zeros(min(RATE_HZ, count - begin), np.int16))
+        return packets
 
     def samples(self, samples: Samples, rate_hz: int, *, restart: bool) -> list[SoundPacket]:
         """Append samples at ``rate_hz``; ``restart`` where they do not continue those before. Raises CaptureError."""

@@ -49,7 +49,7 @@ class Inbox:
 
 
 class ScriptedDevice:
-    """Counts openings and closings; ``absent`` makes the next openings fail; ``opened`` gets an item for each success."""
+    """Counts attempts to open it; the first ``absent`` fail; ``opened`` gets an item for each that succeeds."""
 
     def __init__(self, absent: int = 0) -> None:
         self.absent = absent

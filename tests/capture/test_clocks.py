@@ -68,6 +68,7 @@ def test_silence_takes_the_place_of_a_dead_microphone_and_is_never_sound() -> No
     assert clock.fill(at(0), at(2.5)) == 0
     assert clock.silences(0, 10 * RATE_HZ) == ((52_800, 120_000),), "one stretch, however often it was filled"
     assert clock.newest_sound(120_000) == 52_800
+    assert clock.newest_sound(121_000) == 52_800, "what an encoder pads is no sound either"
     assert clock.newest_sound(60_000) == 52_800
     assert clock.newest_sound(50_000) == 50_000
     assert clock.place(at(2.4), 9600, RATE_HZ) == Placement(0, 4800, restart=True), "back before the silence ended"
@@ -97,6 +98,8 @@ def test_silences_are_cut_to_what_is_asked_and_forgotten_when_told() -> None:
     assert clock.silences(80_000, 130_000) == ((80_000, 96_000), (120_000, 130_000))
     clock.forget(96_000)
     assert clock.silences(0, 200_000) == ((120_000, 144_000),)
+    clock.forget(200_000)
+    assert clock.silences(0, 200_000) == ((120_000, 144_000),), "the newest may go on, and must not be taken for sound"
 
 
 @pytest.mark.parametrize(
