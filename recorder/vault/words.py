@@ -28,5 +28,5 @@ RECOVERED: Final = "recovered"
 # --- both
 LOG_TORN: Final = "log-torn"
 
-WRITTEN_AFTERWARDS: Final = frozenset({SEGMENT_TORN, HOLD, RELEASE, LOG_TORN})
+WRITTEN_AFTERWARDS: Final = frozenset({SEGMENT_TORN, HOLD, RELEASE, LOG_TORN, "export-began", "exported"})
 """Entries that may be written long after a journey's last living moment, and so say nothing about it."""
