@@ -86,5 +86,8 @@ def iso_utc(utc_ns: int) -> str:
 
 def parse_iso_utc(text: str) -> int:
     """The inverse of :func:`iso_utc`, in ns since 1970 UTC; ValueError where it is not such a time."""
-    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-    return int(moment.timestamp()) * NS_PER_S + moment.microsecond * 1000
+    moment = datetime.fromisoformat(text)  # ten times as fast as strptime, which a sweep over a full card would feel
+    utc_ns = int(moment.timestamp()) * NS_PER_S + moment.microsecond * 1000
+    if iso_utc(utc_ns) != text:
+        raise ValueError(f"{text!r} is not a time as the recorder writes it")
+    return utc_ns

@@ -27,7 +27,8 @@ class Logbook:
     def __init__(self, entries: Sequence[Entry], witness: Sequence[Entry] = ()) -> None:
         self.entries = tuple(entries)
         self._witness = tuple(witness)
-        self._proofs = {entry.boot_id: entry.instant for entry in entries if entry.clock == "synchronised"}
+        newest_proof = {entry.boot_id: entry for entry in entries if entry.clock == "synchronised"}
+        self._proofs = {boot_id: entry.instant for boot_id, entry in newest_proof.items()}
         self.opened = self._by_number(words.SEGMENT_OPENED)
         self.sealed = self._by_number(words.SEGMENT_SEALED)
         self.torn = self._by_number(words.SEGMENT_TORN)
