@@ -204,7 +204,7 @@ def test_wrong_configuration_starts_and_creates_nothing(vehicle: Vehicle) -> Non
     done = vehicle.run("run")
     assert done.returncode == 2
     assert "retention.max_age_s" in done.stderr
-    assert "did you mean 'sweep_s'" in done.stderr
+    assert "did you mean sweep_s?" in done.stderr
     assert sorted(vehicle.folder.iterdir()) == before
 
 
