@@ -48,9 +48,9 @@ class Findings:
     def print(self) -> None:
         """The table, for people."""
         from rich.console import Console  # noqa: PLC0415 - only here
-        from rich.table import Table  # noqa: PLC0415
+        from rich.table import Column, Table  # noqa: PLC0415
 
-        table = Table("what", "found", "")
+        table = Table("what", Column("found", overflow="fold"), "")
         marks = {True: "[green]ok[/]", False: "[red]WRONG[/]", None: ""}
         for row in self.rows:
             table.add_row(row.what, row.found, marks[row.good])
