@@ -49,7 +49,7 @@ class Inbox:
 
 
 class ScriptedDevice:
-    """Counts attempts to open it; the first ``absent`` fail; ``opened`` gets an item for each that succeeds."""
+    """Counts attempts to open it; the first ``absent`` fail. ``opened`` and ``closed`` get an item each time."""
 
     def __init__(self, absent: int = 0) -> None:
         self.absent = absent
@@ -57,6 +57,7 @@ class ScriptedDevice:
         self.closings = 0
         self.is_open = False
         self.opened: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.closed: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.on_failure: Callable[[DeviceFailure], None] = lambda failure: None
 
     def _open(self, on_failure: Callable[[DeviceFailure], None]) -> None:
@@ -70,6 +71,7 @@ class ScriptedDevice:
     def close(self) -> None:
         self.closings += 1
         self.is_open = False
+        self.closed.put(self.closings)
 
 
 class ScriptedCamera(ScriptedDevice):
