@@ -57,7 +57,7 @@ class PipeMicrophone:
 
     def plug_in(self) -> None:
         """The source is there, and sound comes from it."""
-        module = self.pulse.ask(
+        self._module: str | None = self.pulse.ask(
             "load-module",
             "module-pipe-source",
             f"source_name={self.name}",
@@ -66,7 +66,6 @@ class PipeMicrophone:
             f"rate={RATE_HZ}",
             f"channels={self.channels}",
         )
-        self._module = module
         self.written_ns.clear()
         self._stop = threading.Event()
         self._writer = threading.Thread(target=self._write, daemon=True)
@@ -80,7 +79,9 @@ class PipeMicrophone:
     def pull_out(self) -> None:
         """The source is gone, like a card whose plug is pulled."""
         self.fall_silent()
-        self.pulse.ask("unload-module", self._module)
+        if self._module is not None:
+            self.pulse.ask("unload-module", self._module)
+            self._module = None
 
     def when_written_ns(self, number: int, near_ns: int) -> int:
         """When the sample of this number (modulo 65536) was due, the one of that number nearest to a moment."""

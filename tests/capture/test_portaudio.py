@@ -3,6 +3,7 @@
 import queue
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from recorder.capture.opening import RELEASE_WITHIN_S
 from recorder.capture.portaudio import PortAudioMicrophone, delay_of_first_ns
 from recorder.capture.ports import AudioBlock, DeviceFailure
 from recorder.errors import DeviceAbsentError, DeviceLostError
@@ -59,7 +61,7 @@ def plugged(pulse: PulseAudio, request: pytest.FixtureRequest) -> Iterator[PipeM
     name = "mic_" + "".join(character for character in request.node.name if character.isalnum())
     source = PipeMicrophone(pulse, name, **getattr(request, "param", {}))
     yield source
-    source.fall_silent()
+    source.pull_out()  # lest PulseAudio moves another's stream to it
 
 
 @pytest.fixture
@@ -194,6 +196,7 @@ def test_delay_of_the_first_sample(now_s: float, adc_s: float, delay_ms: int) ->
 
 NOTHING_LOADED = """
 import sys
+import time
 import recorder.capture.portaudio
 assert "sounddevice" not in sys.modules
 """
@@ -202,3 +205,25 @@ assert "sounddevice" not in sys.modules
 def test_portaudio_is_loaded_only_when_a_microphone_is_opened() -> None:
     """It asks every device for its abilities, and the microphone stays untouched until consent."""
     subprocess.run([sys.executable, "-c", NOTHING_LOADED], check=True)
+
+
+@pytest.mark.sound
+def test_a_frozen_sound_card_is_told_of(
+    pulse: PulseAudio, plugged: PipeMicrophone, microphone: PortAudioMicrophone
+) -> None:
+    """It raises nothing by itself; closing it does, in seconds; it is not opened again, and nothing more is delivered."""
+    ear = Ear().open(microphone)
+    ear.hear(0.2)
+    pulse.freeze()
+    try:
+        began_s = time.monotonic()
+        with pytest.raises(DeviceLostError, match="must be restarted"):
+            microphone.close()
+        assert time.monotonic() - began_s < RELEASE_WITHIN_S + 1.0
+    finally:
+        pulse.thaw()
+    count = ear.blocks.qsize()
+    with pytest.raises(DeviceAbsentError, match="restart the recorder"):
+        microphone.open(ear.blocks.put, ear.failures.put)
+    microphone.close()
+    assert (ear.blocks.qsize(), ear.failures.empty()) == (count, True)
