@@ -10,7 +10,7 @@ from recorder.errors import AgeTruncatedError
 from recorder.mp4 import free_box
 from recorder.timekeeping import NS_PER_S, ClockQuality, Instant, parse_iso_utc
 from recorder.vault.age import X25519Identity, decrypt
-from recorder.vault.journal import DeviceKey, complete_lines, verify_chain
+from recorder.vault.journal import DeviceKey, complete_lines, read_entries, verify_chain
 from recorder.vault.store import Store
 
 START_UTC_NS = parse_iso_utc("2026-11-22T13:11:43.000Z")
@@ -114,3 +114,9 @@ def assert_logs_sound(store: Store, key: DeviceKey) -> None:
         lines, torn_bytes = complete_lines(path.read_bytes())
         assert torn_bytes == 0, path
         verify_chain(lines, key.public)
+
+
+def events(store: Store, journey_id: str | None = None) -> list[str]:
+    """What happened, by the log of a journey or by the ledger."""
+    path = store.ledger.path if journey_id is None else store.journeys_path / journey_id / "log.jsonl"
+    return [entry.event for entry in read_entries(path)]

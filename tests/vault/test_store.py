@@ -1,8 +1,6 @@
 """The store as daemon, commands and a second process use it."""
 
-import json
 import os
-import shutil
 import stat
 import threading
 from contextlib import AbstractContextManager
@@ -15,15 +13,9 @@ from recorder.vault import words
 from recorder.vault.age import X25519Identity
 from recorder.vault.journal import DeviceKey, read_entries
 from recorder.vault.logbook import HoldInfo
-from recorder.vault.records import JourneyRecord, SegmentRecord, read_journey, read_journeys
+from recorder.vault.records import JourneyRecord, SegmentRecord, read_journeys
 from recorder.vault.store import Store
-from tests.vault.kit import CONSENT, Facts, FakeClock, assert_logs_sound, fragment, open_like, record_segment
-
-
-def events(store: Store, journey_id: str | None = None) -> list[str]:
-    path = store.ledger.path if journey_id is None else store.journeys_path / journey_id / "log.jsonl"
-    return [entry.event for entry in read_entries(path)]
-
+from tests.vault.kit import CONSENT, Facts, FakeClock, assert_logs_sound, events, fragment, open_like, record_segment
 
 # --- layout ------------------------------------------------------------------------------------------------------
 
@@ -233,192 +225,6 @@ def test_an_ended_journey_gets_no_segment(store: Store, journey_id: str, clock: 
     with pytest.raises(StoreError, match="has ended"):
         store.open_segment(journey_id, 1, clock.now_ns)
     assert store.journey(journey_id).segments == ()
-
-
-# --- holds -------------------------------------------------------------------------------------------------------
-
-
-def test_a_hold_is_in_the_file_the_log_and_the_ledger(store: Store, journey_id: str) -> None:
-    """Three places say who, when and why; a release says so too and removes the file."""
-    store.hold(journey_id, "panel", "button")
-    members = json.loads((store.journeys_path / journey_id / "HOLD").read_text())
-    assert {name: members[name] for name in ("journey", "who", "when", "clock", "reason")} == {
-        "journey": journey_id,
-        "who": "panel",
-        "when": "2026-11-22T13:11:43.000Z",
-        "clock": "synchronised",
-        "reason": "button",
-    }
-    assert store.journey(journey_id).held
-    store.release(journey_id, "office", "copied")
-    record = store.journey(journey_id)
-    assert (record.held, record.hold, record.problems) == (False, None, ())
-    assert events(store, journey_id)[2:] == [words.HOLD, words.RELEASE]
-    entry = read_entries(store.ledger.path)[-1]
-    assert (entry.event, entry.data) == (
-        words.RELEASE,
-        {"journey": journey_id, "log_head": store.log(journey_id).head, "who": "office", "reason": "copied"},
-    )
-
-
-def test_each_press_is_logged_and_the_first_hold_stands(store: Store, journey_id: str) -> None:
-    """Holding what is held adds an entry and changes nothing."""
-    store.hold(journey_id, "panel", "button")
-    before = (store.journeys_path / journey_id / "HOLD").read_bytes()
-    store.hold(journey_id, "lead", "incident 7")
-    assert (store.journeys_path / journey_id / "HOLD").read_bytes() == before
-    assert events(store, journey_id)[2:] == [words.HOLD, words.HOLD]
-    assert store.journey(journey_id).hold == HoldInfo("panel", "2026-11-22T13:11:43.000Z", "button")
-
-
-def test_what_is_not_held_cannot_be_released(store: Store, journey_id: str) -> None:
-    """The command says so instead of pretending."""
-    with pytest.raises(StoreError, match="is not held"):
-        store.release(journey_id, "office", "by mistake")
-    assert events(store, journey_id)[2:] == []
-
-
-def test_removing_the_file_releases_nothing(store: Store, journey_id: str) -> None:
-    """``rm HOLD``: still held, and the record says what is wrong; holding again or releasing mends it."""
-    store.hold(journey_id, "panel", "button")
-    (store.journeys_path / journey_id / "HOLD").unlink()
-    record = store.journey(journey_id)
-    assert record.held
-    assert record.hold == HoldInfo("panel", "2026-11-22T13:11:43.000Z", "button")
-    assert [problem.split(", but")[0] for problem in record.problems] == [f"{journey_id} is held by its log"]
-    store.hold(journey_id, "lead", "again")
-    assert store.journey(journey_id).problems == ()
-    (store.journeys_path / journey_id / "HOLD").unlink()
-    store.release(journey_id, "lead", "done")
-    assert (store.journey(journey_id).held, store.journey(journey_id).problems) == (False, ())
-
-
-def test_a_hold_the_log_does_not_know_still_holds(store: Store, journey_id: str) -> None:
-    """A HOLD put there by hand keeps the journey, and is reported."""
-    (store.journeys_path / journey_id / "HOLD").write_text('{"who": "?", "when": "?", "reason": "?"}')
-    record = store.journey(journey_id)
-    assert (record.held, record.hold) == (True, HoldInfo("?", "?", "?"))
-    assert "has a HOLD that its log does not" in record.problems[0]
-
-
-@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"[]", b"{}", b"\xff"])
-def test_a_damaged_hold_still_holds(store: Store, journey_id: str, content: bytes) -> None:
-    """That it exists is the flag."""
-    store.hold(journey_id, "panel", "button")
-    (store.journeys_path / journey_id / "HOLD").write_bytes(content)
-    record = store.journey(journey_id)
-    assert (record.held, record.hold) == (True, HoldInfo("panel", "2026-11-22T13:11:43.000Z", "button"))
-    assert record.problems == (f"{store.journeys_path / journey_id / 'HOLD'} is damaged; what it holds is kept.",)
-
-
-# --- damage ------------------------------------------------------------------------------------------------------
-
-
-def test_one_unreadable_journey_hides_no_other(store: Store, clock: FakeClock) -> None:
-    """It is listed with its problem, and the good ones beside it."""
-    good, bad = store.begin_journey(CONSENT), store.begin_journey(CONSENT)
-    for journey_id in (good, bad):
-        record_segment(store, journey_id, clock)
-    store.hold(bad, "panel", "button")
-    log = store.journeys_path / bad / "log.jsonl"
-    log.write_bytes(b"\xff" * 1000 + b"\n")
-    records = {record.id: record for record in store.journeys()}
-    assert records[good].problems == ()
-    assert records[bad].problems[0] == f"{log}, line 1 cannot be read; it is damaged."
-    assert [segment.number for segment in records[bad].segments] == [1]
-
-
-def test_a_lost_log_is_answered_for_by_the_ledger(store: Store, journey_id: str, clock: FakeClock) -> None:
-    """Hold, beginning and end are the ledger's then; the footage counts from the beginning of the journey."""
-    began = clock.now()
-    clock.advance(100)
-    record_segment(store, journey_id, clock)
-    store.hold(journey_id, "panel", "button")
-    store.end_journey(journey_id, "ignition-off")
-    (store.journeys_path / journey_id / "log.jsonl").unlink()
-    (store.journeys_path / journey_id / "HOLD").unlink()
-    record = store.journey(journey_id)
-    assert (record.held, record.first, record.segments[0].first) == (True, began, began)
-    assert record.ended == "2026-11-22T13:13:33.000Z"
-    assert "No such file" in record.problems[0]
-    assert record.next_segment == 2
-
-
-def test_a_lost_line_is_answered_for_by_the_ledger(store: Store, journey_id: str, clock: FakeClock) -> None:
-    """The one line that said hold is damaged, HOLD is gone: the ledger remembers."""
-    record_segment(store, journey_id, clock)
-    store.hold(journey_id, "panel", "button")
-    log = store.journeys_path / journey_id / "log.jsonl"
-    lines = log.read_bytes().splitlines()
-    assert words.HOLD.encode() in lines[4]
-    lines[4] = b"x" * len(lines[4])
-    log.write_bytes(b"\n".join(lines) + b"\n")
-    (store.journeys_path / journey_id / "HOLD").unlink()
-    assert store.journey(journey_id).held
-
-
-def test_a_damaged_ledger_beside_a_damaged_log_is_reported_too(store: Store, journey_id: str) -> None:
-    """Nothing is known, and that is what the record says."""
-    (store.journeys_path / journey_id / "log.jsonl").write_bytes(b"")
-    store.ledger.path.write_bytes(b"?\n")
-    record = store.journey(journey_id)
-    assert (record.began, record.held, record.first, record.last) == (None, False, None, None)
-    assert record.problems == (
-        f"{store.journeys_path / journey_id / 'log.jsonl'} is empty.",
-        f"{store.ledger.path}, line 1 cannot be read; it is damaged.",
-    )
-    store.ledger.path.unlink()
-    assert "ledger.jsonl cannot be read" in store.journey(journey_id).problems[1]
-
-
-def test_entries_that_say_nonsense_are_not_believed(store: Store, journey_id: str, clock: FakeClock) -> None:
-    """Numbers and times of the wrong type count as not said."""
-    record_segment(store, journey_id, clock)
-    log = store.log(journey_id)
-    log.append(words.SEGMENT_OPENED, {"number": "two"})
-    log.append(words.SEGMENT_SEALED, {})
-    log.append(words.SEGMENT_OPENED, {"number": 5, "first_boottime_ns": "noon"})
-    (store.journeys_path / journey_id / "00005.body").touch()
-    record = store.journey(journey_id)
-    assert [(s.number, s.began) for s in record.segments] == [(1, record.began), (5, record.began)]
-
-
-def test_a_body_without_header_is_reported(store: Store, journey_id: str, clock: FakeClock) -> None:
-    """It opens to nobody, and somebody should know."""
-    record_segment(store, journey_id, clock)
-    (store.journeys_path / journey_id / "00001.header").unlink()
-    assert store.journey(journey_id).problems == (
-        f"{store.journeys_path / journey_id / '00001.body'} has no header: nobody can open it.",
-    )
-
-
-def test_a_body_that_cannot_be_read_is_reported(store: Store, journey_id: str) -> None:
-    """It is a segment still, and what is wrong with it is said."""
-    path = store.journeys_path / journey_id
-    (path / "00001.header").write_bytes(b"header")
-    (path / "00001.body").symlink_to("00001.body")
-    record = store.journey(journey_id)
-    assert [(s.number, s.size_bytes, s.torn, s.has_body) for s in record.segments] == [(1, 6, True, True)]
-    assert record.problems == (f"{path / '00001.body'} cannot be read: Too many levels of symbolic links.",) * 2
-
-
-def test_a_directory_that_cannot_be_read_is_answered_for_by_the_ledger(store: Store, journey_id: str) -> None:
-    """The card lost a whole directory: what the ledger knows is what there is to say."""
-    store.hold(journey_id, "panel", "button")
-    path = store.journeys_path / journey_id
-    shutil.rmtree(path)
-    path.write_text("no directory any more")
-    record = read_journey(path, store.ledger.path)
-    assert (record.began, record.held, record.segments) == ("2026-11-22T13:11:43.000Z", True, ())
-    assert record.problems[0] == f"{path} cannot be read: Not a directory."
-
-
-def test_a_journey_somebody_renamed_is_still_one(store: Store, journey_id: str, clock: FakeClock) -> None:
-    """Footage does not escape the pruner by another name."""
-    record_segment(store, journey_id, clock)
-    (store.journeys_path / journey_id).rename(store.journeys_path / "keep me")
-    (record,) = store.journeys()
-    assert (record.id, len(record.segments)) == ("keep me", 1)
 
 
 # --- together ----------------------------------------------------------------------------------------------------
