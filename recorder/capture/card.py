@@ -75,12 +75,13 @@ class CardWriter:
         self.thread = threading.Thread(target=self._run, name="capture-card", daemon=True)
         self.durable = Durable()
         self.beat_s = time.monotonic()
-        self.ended = False  # the thread has done its work
+        self.working = False  # the thread was started and has not done its work
 
     # What the mux thread calls. Nothing here waits.
 
     def start(self) -> None:
         """Start the thread."""
+        self.working = True
         self.thread.start()
 
     def begin(self, number: int, first_ns: int) -> None:
@@ -114,7 +115,7 @@ class CardWriter:
             if self.beat_s - self._maintained_s >= _ROUND_S:
                 self._maintained_s = self.beat_s
                 self._maintain()
-        self.ended = True
+        self.working = False
         self._on_end()
 
     def _carry_out(self, job: _Begin | _Write | _Finish) -> None:

@@ -104,15 +104,15 @@ class Clip:
         rate_hz = facts.rate_hz
         lap, offset_s = self._place(facts, from_ns)
         offset = int(offset_s * rate_hz)
-        with self._open() as container:
-            while True:
-                first = round(lap * facts.length_s * rate_hz)
-                last = round((lap + 1) * facts.length_s * rate_hz)
+        while True:
+            first = round(lap * facts.length_s * rate_hz)
+            last = round((lap + 1) * facts.length_s * rate_hz)
+            with self._open() as container:  # anew each time: a seek to the beginning skips what decoders start with
                 for index, samples in self._one_lap(container, facts, offset, last - first):
                     begin = first + index
                     due_ns = self._moment_ns(Fraction(begin, rate_hz))
                     yield Block(due_ns, self._moment_ns(Fraction(begin + len(samples), rate_hz)), samples)
-                lap, offset = lap + 1, 0
+            lap, offset = lap + 1, 0
 
     def _one_lap(self, container: Any, facts: Facts, offset: int, length: int) -> Iterator[tuple[int, Samples]]:
         """The sound of the clip from sample ``offset`` to ``length``, each once and in order, in short blocks."""
@@ -137,8 +137,9 @@ class Clip:
         if not container.streams.audio:
             return
         stream = container.streams.audio[0]
-        from_s = max(Fraction(0), Fraction(offset, facts.rate_hz) - _RUN_UP_S)
-        container.seek(int((facts.zero_s + from_s) / stream.time_base), stream=stream)
+        from_s = Fraction(offset, facts.rate_hz) - _RUN_UP_S
+        if from_s > 0:
+            container.seek(int((facts.zero_s + from_s) / stream.time_base), stream=stream)
         mono: Any = av.AudioResampler("s16", "mono", facts.rate_hz)
         for frame in container.decode(stream):
             for part in mono.resample(frame):

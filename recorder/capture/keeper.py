@@ -37,11 +37,12 @@ class Keeper:
         self._changed = threading.Condition()
         self.thread = threading.Thread(target=self._run, name=f"capture-{kind}", daemon=True)
         self.is_open = False
-        self.ended = False  # the thread has done its work
+        self.working = False  # the thread was started and has not done its work
         self.beat_s = time.monotonic()
 
     def start(self) -> None:
         """Start the thread; the device opens once it is wanted."""
+        self.working = True
         self.thread.start()
 
     def want(self, wanted: bool) -> None:
@@ -77,7 +78,7 @@ class Keeper:
             failures = 1 if delivered else failures + 1
             self._faults.begin(self.kind, reason)
             self._pause(back_off_s(failures))
-        self.ended = True
+        self.working = False
 
     def _use(self) -> tuple[str | None, bool]:
         """Open, watch, close. Why the device must be opened anew (None: it need not be), and whether it delivered."""
@@ -92,8 +93,8 @@ class Keeper:
         except CaptureError as error:
             reason = str(error)
         finally:
-            self._close_device()
-            self.is_open = False
+            self._close_device()  # what it raises ends this thread: the device may be open still, and the watchdog
+            self.is_open = False  # that misses our beat ends the process, which is what lets go of it
         return reason, self._delivered_s is not None
 
     def _watch(self) -> str | None:

@@ -107,11 +107,12 @@ class Capture:
             self._microphone_keeper = Keeper("microphone", open_microphone, microphone.close, faults)
         self._mux = threading.Thread(target=self._run, name="capture-mux", daemon=True)
         self._mux_beat_s = time.monotonic()
-        self._mux_ended = False
+        self._mux_working = False
 
     def start(self) -> None:
         """Begin to open the devices; returns at once. Called once."""
         self._card.start()
+        self._mux_working = True
         self._mux.start()
         self._camera_keeper.want(wanted=True)
         self._want_sound(wanted=self._sound)
@@ -150,10 +151,10 @@ class Capture:
 
     def heartbeats(self) -> Mapping[str, float]:
         """When each thread that has work last went round (monotonic seconds), by its name."""
-        beats: dict[str, float] = {keeper.kind: keeper.beat_s for keeper in self._keepers if not keeper.ended}
-        if not self._mux_ended:
+        beats: dict[str, float] = {keeper.kind: keeper.beat_s for keeper in self._keepers if keeper.working}
+        if self._mux_working:
             beats["mux"] = self._mux_beat_s
-        if not self._card.ended:
+        if self._card.working:
             beats["card"] = self._card.beat_s
         return beats
 
@@ -216,7 +217,7 @@ class Capture:
             job()
         self._recording.end(self._reason or "")
         self._card.end()
-        self._mux_ended = True
+        self._mux_working = False
 
     def _on_segment_lost(self, number: int, retry_after_s: float) -> None:
         """Called on the card's thread."""

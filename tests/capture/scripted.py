@@ -75,13 +75,16 @@ class ScriptedDevice:
 
 
 class ScriptedCamera(ScriptedDevice):
-    """A camera that delivers what the test gives it."""
+    """A camera that delivers what the test gives it, and counts it."""
 
     def __init__(self, video: VideoFormat = FORMAT, absent: int = 0) -> None:
         super().__init__(absent)
         self.video = video
         self.first_frame_numbers: list[int] = []
-        self.deliver: Callable[[VideoPacket], None] = lambda packet: None
+        self.delivered = 0
+        self.delivered_at_opening: list[int] = []
+        self._on_packet: Callable[[VideoPacket], None] = lambda packet: None
+        self._counted = threading.Condition()
 
     def open(
         self,
@@ -90,9 +93,26 @@ class ScriptedCamera(ScriptedDevice):
         on_failure: Callable[[DeviceFailure], None],
     ) -> VideoFormat:
         self.first_frame_numbers.append(first_frame_number)
-        self.deliver = on_packet
+        self.delivered_at_opening.append(self.delivered)
+        self._on_packet = on_packet
         self._open(on_failure)
         return self.video
+
+    def deliver(self, packet: VideoPacket) -> None:
+        """As a camera's own thread would; nothing after the closing."""
+        with self._counted:
+            if self.is_open and (packet.is_keyframe or self.delivered != self.delivered_at_opening[-1]):
+                self._on_packet(packet)
+                self.delivered += 1
+                self._counted.notify_all()
+
+    def close(self) -> None:
+        with self._counted:
+            super().close()
+
+    def wait_for(self, delivered: int) -> bool:
+        with self._counted:
+            return self._counted.wait_for(lambda: self.delivered >= delivered, 10)
 
 
 class ScriptedMicrophone(ScriptedDevice):

@@ -31,7 +31,7 @@ class Bench:
     def end(self) -> None:
         self.keeper.end()
         self.keeper.thread.join(5)
-        assert (self.keeper.thread.is_alive(), self.keeper.ended, self.keeper.is_open) == (False, True, False)
+        assert (self.keeper.thread.is_alive(), self.keeper.working, self.keeper.is_open) == (False, False, False)
         assert not self.microphone.is_open
 
 

