@@ -99,11 +99,12 @@ class Parts:
         """A capture for ``plan``, not yet started."""
         from recorder.capture.devices import frame_rate  # noqa: PLC0415 - heavy; the panel comes first
         from recorder.capture.pipeline import Capture  # noqa: PLC0415
+        from recorder.capture.ports import Durable  # noqa: PLC0415
 
         return Capture(
             camera=self._devices.camera,
             microphone=self._devices.microphone,
-            open_segment=lambda number, first_ns: self.store.open_segment(plan.journey, number, first_ns),
+            open_segment=lambda number, first_ns: self.store.open_segment(plan.journey, number, first_ns, Durable()),
             post=self.inbox.put,
             origin_ns=plan.origin_ns,
             first_segment_number=plan.next_segment,

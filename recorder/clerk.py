@@ -18,6 +18,7 @@ from recorder import events as on
 from recorder.control import ControlRequest
 from recorder.errors import NoSuchJourneyError, RecorderError
 from recorder.timekeeping import Clock, Instant
+from recorder.vault.mending import sign_torn_segments
 from recorder.vault.recovery import RecoveryReport, recover
 from recorder.vault.store import JourneyRecord, Store
 
@@ -121,6 +122,7 @@ class Clerk:
         """Close the log of ``journey``."""
 
         def job() -> None:
+            sign_torn_segments(self._store, journey)  # a writer that failed midway left its segment unsigned
             self._store.end_journey(journey, reason)
             if self._journey == journey:
                 self._journey = None
