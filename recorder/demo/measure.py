@@ -21,7 +21,7 @@ import numpy as np
 from recorder.capture import testcard, testtone
 from recorder.errors import MediaError
 
-_RUN_IN_S = Fraction(3, 100)  # an AAC track is not right before its second packet; that is nobody's loss
+_EDGE_S = Fraction(3, 100)  # an AAC track begins with a packet of run-in and ends with a padded one
 _SAME_SECOND_S = Fraction(1, 2)  # a flash and a beep further apart belong to different seconds
 
 
@@ -190,6 +190,7 @@ def _gaps(frames: list[_Frame]) -> Iterator[Stretch]:
 
 
 def _sound_facts(rate_hz: int, stretches: list[_Stretch], heard: list[testtone.Heard]) -> SoundFacts:
+    edge = _EDGE_S * rate_hz
     listened = list(zip(stretches, heard, strict=False))  # nothing was listened for in another scene
     return SoundFacts(
         rate_hz=rate_hz,
@@ -202,9 +203,11 @@ def _sound_facts(rate_hz: int, stretches: list[_Stretch], heard: list[testtone.H
             Stretch(float(s.at_s(a)), float(s.at_s(b)))
             for s, h in listened
             for a, b in h.silences
-            if b > _RUN_IN_S * rate_hz
+            if b > edge and a < len(s.samples) - edge
         ),
-        slips_s=tuple(float(s.at_s(p)) for s, h in listened for p in h.slips if p > _RUN_IN_S * rate_hz),
+        slips_s=tuple(
+            float(s.at_s(place)) for s, h in listened for place in h.slips if edge < place < len(s.samples) - edge
+        ),
     )
 
 

@@ -15,11 +15,15 @@ def ffmpeg(*arguments: str | Path) -> None:
 
 
 def ntsc_with_stereo(path: Path, seconds: int = 3) -> Path:
-    """29.97 frames a second; stereo at 44.1 kHz: a click every half second, in the left channel only."""
+    """29.97 frames a second, stereo at 44.1 kHz.
+
+    The first frame at or after each half second is white; with each half second a click is in the left channel.
+    """
     click = "if(lt(mod(t,0.5),0.01),0.9*sin(2*PI*1000*t),0)|0"
     ffmpeg(
         *("-f", "lavfi", "-i", "testsrc2=size=160x120:rate=30000/1001"),
         *("-f", "lavfi", "-i", f"aevalsrc='{click}':s=44100"),
+        *("-vf", "drawbox=color=white:t=fill:enable='lt(mod(t,0.5),1001/30000)'"),
         *("-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-b:a", "128k", path),
     )
     return path
