@@ -1,12 +1,14 @@
 """A device is open once or not at all, and a driver that does not let go is told of.
 
-Rules: closing is harmless at any time and never waits for ever; a device that was not let go of is not opened again in
-this process, for only the end of the process frees it (picamera2 issue 1264; PortAudio on a frozen card).
+Rules: closing is harmless at any time and never waits for ever; a device that was not let go of is neither opened nor
+closed again in this process, and every call says so, for only the end of the process frees it (picamera2 issue 1264;
+PortAudio on a frozen card).
 """
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from recorder.errors import DeviceAbsentError, DeviceLostError
@@ -29,26 +31,35 @@ class Opening(Generic[Opened]):
         self._stuck = False
 
     def begin(self, make: Callable[[], Opened]) -> Opened:
-        """Open. Raises DeviceAbsentError: it is open already, or was never let go of; and what ``make`` raises."""
+        """Open. Raises DeviceAbsentError: it is open already; and what ``make`` raises."""
         with self._lock:
-            if self._stuck:
-                raise DeviceAbsentError(f"The {self._device} was never let go of; restart the recorder.")
+            self._refuse_if_stuck()
             if self._current is not None:
                 raise DeviceAbsentError(f"The {self._device} is open already; close it first.")
-            self._current = made = make()
+            with self._noticing():
+                self._current = made = make()
             return made
 
     def end(self, close: Callable[[Opened], None]) -> None:
-        """Close what is open, if anything is. Raises DeviceLostError where the driver does not let go of it."""
+        """Close what is open, if anything is. Raises DeviceLostError, from then on, where it was not let go of."""
         with self._lock:
+            self._refuse_if_stuck()
             current, self._current = self._current, None
-            if current is None:
-                return
-            try:
-                close(current)
-            except DeviceLostError:
-                self._stuck = True
-                raise
+            if current is not None:
+                with self._noticing():
+                    close(current)
+
+    def _refuse_if_stuck(self) -> None:
+        if self._stuck:
+            raise DeviceLostError(f"The {self._device} was never let go of; restart the recorder.")
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        try:
+            yield
+        except DeviceLostError:
+            self._stuck = True
+            raise
 
 
 def release(device: str, let_go: Callable[[], None], within_s: float = RELEASE_WITHIN_S) -> None:

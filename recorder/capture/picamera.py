@@ -1,0 +1,218 @@
+"""A Raspberry Pi's camera, through picamera2.
+
+Rules: a frame is stamped before it is encoded, and one that could not be stamped is not recorded; its time is the
+sensor's; picamera2's threads never wait for us and never see an exception of ours, for either would stop the camera
+without a word (picamera2 issue 239). A camera that dies says nothing: whoever opened it watches for the next packet,
+and its closing has a limit (issue 1264).
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from recorder.capture.annexb import parameter_sets
+from recorder.capture.opening import Opening, release
+from recorder.capture.picamera_settings import LOOK_SIZE, PiCameraSettings, Picture, configure
+from recorder.capture.ports import DeviceFailure, VideoFormat, VideoPacket
+from recorder.capture.relay import Relay
+from recorder.capture.stamp import Stamp
+from recorder.errors import CaptureError, DeviceAbsentError, DeviceLostError
+from recorder.timekeeping import NS_PER_S
+
+if TYPE_CHECKING:
+    from recorder.capture.ports import Plane
+
+FIRST_PICTURE_WITHIN_S = 5.0  # a camera needs one; systemd's patience with a keeper is 8 s
+LOOK_EVERY_NS = 500_000_000
+_START_CODE = b"\x00\x00\x00\x01"
+_IN_ENCODER = 64  # frames an encoder may hold or drop before we forget about them; they hold less than 20
+
+_log = logging.getLogger(__name__)
+
+
+class PiCamera:
+    """A camera (:class:`recorder.capture.ports.Camera`) of picamera2, with its hardware or software encoder.
+
+    ``on_look``: called twice a second with a small grey picture (240 x 320), on the camera's own thread, so briefly;
+    not with a camera that has one stream only.
+    """
+
+    def __init__(
+        self, settings: PiCameraSettings, vehicle: str, on_look: Callable[[Plane], None] | None = None
+    ) -> None:
+        self._settings, self._vehicle, self._on_look = settings, vehicle, on_look
+        self._opening: Opening[_Session] = Opening("camera")
+
+    def open(
+        self,
+        first_frame_number: int,
+        on_packet: Callable[[VideoPacket], None],
+        on_failure: Callable[[DeviceFailure], None],
+    ) -> VideoFormat:
+        """Open, begin, and wait for the first keyframe, for the format is read from it. Raises DeviceAbsentError."""
+
+        def make() -> _Session:
+            stamp = partial(Stamp, self._vehicle)
+            relay = Relay("camera", on_packet, on_failure)
+            return _Session(self._settings, stamp, first_frame_number, relay, self._on_look)
+
+        return self._opening.begin(make).format
+
+    def close(self) -> None:
+        """Close; raises DeviceLostError where the driver does not let go."""
+        self._opening.end(_Session.close)
+
+
+class _Shot(NamedTuple):
+    """A stamped frame on its way through the encoder."""
+
+    captured_ns: int
+    duration_ns: int
+
+
+class _Session:
+    """One opening of the camera, up to its first keyframe and on. Raises DeviceAbsentError, with nothing left open."""
+
+    def __init__(
+        self,
+        settings: PiCameraSettings,
+        make_stamp: Callable[[int, int], Stamp],
+        first_frame_number: int,
+        relay: Relay[VideoPacket],
+        on_look: Callable[[Plane], None] | None,
+    ) -> None:
+        self._relay, self._on_look = relay, on_look
+        self._next_look_ns = 0
+        self._number = first_frame_number
+        self._shots: deque[_Shot] = deque(maxlen=_IN_ENCODER)
+        self._keyframe = b""
+        self._reason = f"The camera gave no picture within {FIRST_PICTURE_WITHIN_S:g} s; see to its cable."
+        self._told = threading.Event()  # of the first keyframe, or of a failure
+        self._camera: Any = None
+        self._encoder: Any = None
+        try:
+            self._start(settings, make_stamp)
+            self.format = self._await_format()
+        except CaptureError:
+            self.close()
+            raise
+        except Exception as error:  # picamera2 raises of all kinds, RuntimeError mostly
+            self.close()
+            raise DeviceAbsentError(f"The camera does not open: {error}.") from error
+
+    def close(self) -> None:
+        """Let go of the camera; nothing is delivered once this returns."""
+        try:
+            release("camera", self._let_go)
+        except DeviceLostError:
+            atexit.unregister(self._camera.close)  # it would hang the end of the process, too
+            raise
+        finally:
+            self._relay.stop()
+
+    def _let_go(self) -> None:
+        """In an order in which no step waits for a thread that may be dead; each is tried, whatever the others do.
+
+        ``Picamera2.stop`` alone would ask the camera's thread to stop the camera; without a preview it stops it itself.
+        """
+        camera, encoder = self._camera, self._encoder
+        with ExitStack() as steps:
+            if camera is not None:
+                steps.callback(camera.close)
+            if encoder is not None and encoder.running:
+                steps.callback(camera.stop_encoder, encoder)
+            if camera is not None and camera.started:
+                steps.callback(camera.stop)
+                steps.callback(camera.stop_preview)
+
+    def _start(self, settings: PiCameraSettings, make_stamp: Callable[[int, int], Stamp]) -> None:
+        try:
+            from picamera2 import MappedArray, Picamera2  # noqa: PLC0415 - on a Pi only, and slow
+
+            from recorder.capture.picamera_encoder import PacketOutput, make_encoder  # noqa: PLC0415
+        except ImportError as error:
+            raise DeviceAbsentError(f"picamera2 cannot be loaded ({error}); install python3-picamera2.") from error
+        tuning = settings.tuning and Picamera2.load_tuning_file(settings.tuning)
+        self._camera = camera = Picamera2(settings.number, tuning=tuning)
+        self._mapped = MappedArray
+        self._picture = picture = configure(camera, settings)
+        self._stamp = make_stamp(picture.width, picture.height)
+        self._frame_ns = round(NS_PER_S / picture.fps)
+        camera.pre_callback = self._stamp_frame
+        encoder = make_encoder(settings)
+        # As Picamera2.start_encoder does, which does not work with cameras that do not advertise their frame times.
+        main = camera.stream_configuration("main")
+        encoder.output = PacketOutput(encoder, self._take_packet, self._failed)
+        encoder.name, encoder.size, encoder.format, encoder.stride = (
+            "main",
+            main["size"],
+            main["format"],
+            main["stride"],
+        )
+        encoder.start()
+        self._encoder = camera.encoders = encoder
+        camera.start()
+        _log.info("camera: %s, %s", picture, type(encoder).__name__)
+
+    def _await_format(self) -> VideoFormat:
+        self._told.wait(FIRST_PICTURE_WITHIN_S)
+        if not self._keyframe:
+            raise DeviceAbsentError(self._reason)
+        sps, pps = parameter_sets(self._keyframe)
+        extradata = _START_CODE + sps + _START_CODE + pps
+        return VideoFormat(self._picture.width, self._picture.height, self._picture.fps, extradata)
+
+    # --- on picamera2's threads --------------------------------------------------------------------------------------
+
+    def _stamp_frame(self, request: Any) -> None:
+        try:
+            metadata = request.get_metadata()
+            captured_ns = metadata["SensorTimestamp"]
+            with self._mapped(request, "main") as mapped:
+                for plane in _bright(mapped.array, self._picture):
+                    self._stamp.apply(plane, captured_ns, self._number)
+            self._number += 1
+            self._look(request, captured_ns)
+            duration_us = metadata.get("FrameDuration")
+            self._shots.append(_Shot(captured_ns, duration_us * 1_000 if duration_us else self._frame_ns))
+        except Exception as error:  # noqa: BLE001 - it would end the camera's thread, and the camera would just stop
+            self._failed(f"A frame could not be stamped: {error!r}.")
+
+    def _look(self, request: Any, captured_ns: int) -> None:
+        if self._on_look is None or not self._picture.has_look or captured_ns < self._next_look_ns:
+            return
+        self._next_look_ns = captured_ns + LOOK_EVERY_NS
+        width, height = LOOK_SIZE
+        with self._mapped(request, "lores") as mapped:
+            self._on_look(mapped.array[:height, :width].copy())
+
+    def _take_packet(self, data: bytes, is_keyframe: bool, captured_us: int) -> None:
+        """A packet whose frame was not stamped has no shot here, and goes no further."""
+        while self._shots and self._shots[0].captured_ns < (captured_us - 1) * 1_000:
+            self._shots.popleft()
+        if not self._shots or self._shots[0].captured_ns >= (captured_us + 2) * 1_000:
+            return
+        shot = self._shots.popleft()
+        self._relay.put(VideoPacket(data, shot.captured_ns, shot.duration_ns, is_keyframe))
+        if is_keyframe and not self._keyframe:
+            self._keyframe = data
+            self._told.set()
+
+    def _failed(self, reason: str) -> None:
+        self._reason = reason
+        self._relay.fail(reason)
+        self._told.set()
+
+
+def _bright(array: Plane, picture: Picture) -> list[Plane]:
+    """The planes to draw on: brightness, or each colour of a picture that has no such plane."""
+    if picture.planar:
+        return [array[: picture.height, : picture.width]]
+    return [array[:, :, colour] for colour in range(3)]
