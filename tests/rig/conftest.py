@@ -1,0 +1,82 @@
+"""Runs only when asked for (`pytest -m rig`): a scenario boots a machine, which takes minutes without saying so.
+
+The machine's image is built where it is missing (tests/rig/build). Snapshots lie beside it in the cache, by what went
+into them; an older one of the same name is thrown away.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.rig.drivers import Camera, Pins, Sound
+from tests.rig.machine import Image
+from tests.rig.vehicle import Snapshot, Vehicle
+
+RIG = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a word of the rig in -m, its scenarios are not there."""
+    if "rig" not in config.option.markexpr:
+        asked = [item for item in items if item.get_closest_marker("rig") is None]
+        config.hook.pytest_deselected(items=[item for item in items if item not in asked])
+        items[:] = asked
+
+
+@pytest.fixture(scope="session")
+def image() -> Image:
+    """The machine's image, up to date."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "cabin-recorder"
+    subprocess.run([RIG / "build", cache / "rig"], check=True)
+    return Image(cache / "rig")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder whose name is short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="rig-") as name:
+        yield Path(name)
+
+
+Prepare = Callable[[Vehicle], None]
+
+
+@pytest.fixture(scope="session")
+def snapshot(image: Image) -> Callable[[str, str, Prepare], Snapshot]:
+    """``snapshot(name, fingerprint, prepare)``: a machine after ``prepare``, from the cache where it is there."""
+
+    def take(name: str, fingerprint: str, prepare: Prepare) -> Snapshot:
+        kept = image.folder.parent / "rig-snapshots" / name
+        stamp = kept / "made-of"
+        if not stamp.exists() or stamp.read_text() != image.fingerprint + fingerprint:
+            shutil.rmtree(kept, ignore_errors=True)
+            kept.mkdir(parents=True)
+            with tempfile.TemporaryDirectory(prefix="rig-") as folder, Vehicle(image, Path(folder)) as vehicle:
+                vehicle.boot()
+                prepare(vehicle)
+                vehicle.save(Snapshot(kept))
+            stamp.write_text(image.fingerprint + fingerprint)
+        return Snapshot(kept)
+
+    return take
+
+
+def fit_everything(vehicle: Vehicle) -> None:
+    """Camera, microphone, loudspeaker and pins."""
+    Pins(vehicle.guest).fit()
+    Sound(vehicle.guest).fit()
+    Camera(vehicle.guest).fit()
+
+
+@pytest.fixture
+def bare(image: Image, folder: Path, snapshot: Callable[..., Snapshot]) -> Iterator[Vehicle]:
+    """A vehicle with all its parts and no recorder in it, running."""
+    ready = snapshot("bare", (RIG / "drivers.py").read_text(), fit_everything)
+    with Vehicle(image, folder, ready) as vehicle:
+        vehicle.resume()
+        yield vehicle

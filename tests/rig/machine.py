@@ -1,0 +1,153 @@
+"""One emulated computer: switched on, saved, restored, unplugged.
+
+Emulation in software only (TCG): nothing needs KVM, and nothing here is about speed. QEMU runs at the lowest priority
+and dies with the tests.
+"""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.rig.guest import Guest
+from tests.rig.qmp import Qmp, QmpError
+
+_PATIENCE_S = 120
+_BOARD = [
+    *("-nodefaults", "-display", "none", "-no-reboot", "-accel", "tcg,thread=multi,tb-size=512"),
+    *("-M", "q35", "-cpu", "max", "-smp", "2", "-m", "1536M"),
+    *("-device", "virtio-blk-pci,drive=root", "-device", "virtio-serial-pci", "-device", "virtio-rng-pci"),
+    *("-device", "virtserialport,chardev=agent,name=rig", "-device", "qemu-xhci,id=usb"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What tests/rig/build made: a kernel, its first file system, a disk, and wheels for the installer."""
+
+    folder: Path
+
+    @property
+    def disk(self) -> Path:
+        return self.folder / "disk.img"
+
+    @property
+    def wheels(self) -> Path:
+        return self.folder / "wheels"
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the image does."""
+        return (self.folder / "machine.sum").read_text()
+
+
+class Machine:
+    """QEMU in ``folder``, its root disk behind the NBD socket ``disk``.
+
+    ``rtc``: what QEMU's ``-rtc`` takes. ``state``: a saved machine to go on with; without, it boots.
+    """
+
+    def __init__(
+        self, image: Image, disk: Path, folder: Path, rtc: str = "base=utc", state: Path | None = None
+    ) -> None:
+        self._folder = folder
+        self._state = state
+        self._argv = [
+            *("setpriv", "--pdeathsig", "KILL", "nice", "-n", "19", "qemu-system-x86_64", *_BOARD),
+            *("-kernel", str(image.folder / "vmlinuz"), "-initrd", str(image.folder / "initrd")),
+            *("-append", "console=ttyS0 root=/dev/vda rw panic=-1 mitigations=off quiet"),
+            *("-drive", f"file=nbd+unix:///?socket={disk},if=none,id=root,format=raw,cache=writeback"),
+            *("-serial", f"file:{folder / 'console.log'}", "-rtc", rtc),
+            *("-qmp", f"unix:{folder / 'qmp'},server=on,wait=off"),
+            *("-chardev", f"socket,id=agent,path={folder / 'agent'},server=on,wait=off"),
+            *(("-incoming", f"exec:zstd --quiet --decompress --stdout {state}") if state else ()),
+        ]
+
+    def __enter__(self) -> Self:
+        for name in ("qmp", "agent"):
+            (self._folder / name).unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            self._argv, stdin=subprocess.DEVNULL, stderr=(self._folder / "qemu.log").open("wb")
+        )
+        try:
+            self._until((self._folder / "agent").exists, "QEMU did not start")
+            self.qmp = Qmp(self._folder / "qmp")
+            self.guest = Guest(self._folder / "agent")
+            if self._state:
+                self._until(lambda: self.qmp.execute("query-status")["status"] == "paused", "the state was not loaded")
+                self.qmp.execute("cont")
+            self.guest.run("systemctl", "is-system-running", "--wait")
+        except BaseException:
+            self.cut_power()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cut_power()
+
+    @property
+    def console(self) -> str:
+        """What the machine printed on its serial line."""
+        return (self._folder / "console.log").read_text(errors="replace")
+
+    # --- the power ---------------------------------------------------------------------------------------------------
+
+    def cut_power(self) -> None:
+        """Off, this instant."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def wait_off(self, patience_s: float = _PATIENCE_S) -> None:
+        """Wait until the machine has switched itself off, or would have started again."""
+        self._process.wait(patience_s)
+
+    def shut_down(self) -> None:
+        """Off, in good order."""
+        self.guest.run("systemctl", "--no-block", "poweroff")
+        self.wait_off()
+
+    def save(self, state: Path) -> None:
+        """Save the running machine and end it; its disk is then what the restored one expects."""
+        self.guest.close()
+        self.qmp.execute("stop")
+        self.qmp.execute("migrate", {"uri": f"exec:zstd --quiet --force -o {state}"})
+        self._until(lambda: self.qmp.execute("query-migrate")["status"] == "completed", "the machine was not saved")
+        self.qmp.execute("quit")
+        self._process.wait(_PATIENCE_S)
+
+    # --- the USB socket ----------------------------------------------------------------------------------------------
+
+    def plug(self, name: str, image: Path) -> None:
+        """Put a stick into the USB socket."""
+        drive = {"node-name": name, "driver": "raw", "file": {"driver": "file", "filename": str(image)}}
+        self.qmp.execute("blockdev-add", drive)
+        device = {"driver": "usb-storage", "id": f"usb-{name}", "drive": name, "removable": True, "bus": "usb.0"}
+        self.qmp.execute("device_add", device)
+
+    def unplug(self, name: str) -> None:
+        """Pull the stick out, whatever it is doing."""
+        self.qmp.execute("device_del", {"id": f"usb-{name}"})
+
+        def gone() -> bool:
+            try:
+                self.qmp.execute("blockdev-del", {"node-name": name})
+            except QmpError:
+                return False
+            return True
+
+        self._until(gone, f"the stick {name} stayed in its socket")
+
+    def _until(self, true: Callable[[], bool], otherwise: str) -> None:
+        """Wait for QEMU itself, which has no other way to tell."""
+        give_up = time.monotonic() + _PATIENCE_S
+        while not true():
+            if self._process.poll() is not None or time.monotonic() > give_up:
+                raise AssertionError(f"{otherwise}: {(self._folder / 'qemu.log').read_text()}{self.console[-2000:]}")
+            time.sleep(0.05)
