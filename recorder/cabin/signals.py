@@ -8,6 +8,7 @@ The dashboard card is printed from this file (``card.py``).
 
 from dataclasses import dataclass
 from enum import Enum
+from itertools import accumulate
 
 from recorder.commands import Phrase
 from recorder.journey_state import Journey, StateName
@@ -32,6 +33,12 @@ class Rhythm:
             lit = lit or began_s <= rest_s < began_s + lit_s
             began_s += lit_s + dark_s
         return lit
+
+    def steady_for_s(self, at_s: float) -> float:
+        """For how many seconds more the lamp stays as it is ``at_s`` seconds after it was switched to this rhythm."""
+        rest_s = at_s % self.period_s
+        edges_s = accumulate(duration_s for beat_s in self.beats_s for duration_s in beat_s)
+        return next((edge_s for edge_s in edges_s if edge_s > rest_s), self.period_s) - rest_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,25 @@ def test_lit(rhythm, at_s, lit):
     assert rhythm.lit(at_s) is lit
 
 
+@pytest.mark.parametrize(
+    ("rhythm", "at_s", "steady_for_s"),
+    [
+        (OFF, 2.25, 0.75),
+        (STEADY, 0.25, 0.75),
+        (PULSE, 0.0, 0.8),
+        (PULSE, 0.9, 0.7),
+        (PULSE, 1.7, 0.7),
+        (TWO_FLASHES, 0.1, 0.1),
+        (TWO_FLASHES, 0.5, 0.1),
+        (TWO_FLASHES, 0.7, 1.3),
+    ],
+)
+def test_steady_for(rhythm, at_s, steady_for_s):
+    """How long nothing changes; whoever comes back then misses nothing."""
+    assert rhythm.steady_for_s(at_s) == pytest.approx(steady_for_s)
+    assert all(rhythm.lit(at_s + steady_for_s * part) is rhythm.lit(at_s) for part in (0.01, 0.5, 0.99))
+
+
 def test_every_sound_is_its_own():
     """Each phrase and each feedback has tones nobody else has, short, and within what a small loudspeaker plays."""
     sounds = {sound: tones(sound) for sound in (*Phrase, *Feedback)}

@@ -20,14 +20,23 @@ from recorder.events import (
     IgnitionOn,
 )
 from recorder.journey_state import Journey, StateName
-from tests.contract.panels import WITHIN_S, SimulatedVehicle, Vehicle
+from tests.contract import gpiosim
+from tests.contract.panels import WITHIN_S, SimulatedVehicle, Vehicle, WiredVehicle, kernel_vehicle
 
-VEHICLES = {"simulated": SimulatedVehicle}
+VEHICLES = {"simulated": SimulatedVehicle, "pins": WiredVehicle, "kernel": kernel_vehicle}
 
 
 @pytest.fixture(params=VEHICLES)
-def vehicle(request: pytest.FixtureRequest, tmp_path: Path) -> Vehicle:
-    return VEHICLES[request.param](tmp_path)
+def vehicle(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Vehicle]:
+    if request.param != "kernel":
+        yield VEHICLES[request.param](tmp_path)
+        return
+    if reason := gpiosim.why_not():
+        pytest.skip(reason)
+    vehicle = kernel_vehicle(tmp_path)
+    vehicle.wires.fit()
+    yield vehicle
+    vehicle.wires.remove()
 
 
 @pytest.fixture
