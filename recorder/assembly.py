@@ -4,7 +4,6 @@ The only file that knows every room; it decides nothing while the recorder runs.
 with. Nothing here opens a camera, a microphone or a socket.
 """
 
-import os
 import queue
 import threading
 from dataclasses import dataclass
@@ -188,7 +187,6 @@ def require_release_allowed(config: Config, uid: int) -> None:
 
 def assemble(config: Config) -> Parts:
     """Build every part; owns the runtime folder from here on. Raises ConfigError, AlreadyRunningError, StoreError."""
-    os.umask(0o077)
     runtime = Runtime(config.store.runtime)
     runtime.take()
     clock = SystemClock()

@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 @CONFIG
 def run(config_path: Path) -> int:
     """Run the recorder until SIGTERM."""
+    os.umask(0o077)  # what the recorder creates is the recorder's alone
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     config = load(config_path)
     from recorder.assembly import assemble  # noqa: PLC0415 - the configuration's faults come first and fast
