@@ -1,0 +1,105 @@
+"""Test machines: each suite is installed once from the checkout, as a person would, and booted afresh for each test."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from recorder.vault.age import X25519Identity
+from tests.systemd import rootfs
+from tests.systemd.container import Container
+
+CONFIG = """\
+vehicle = "VAN-1"
+[store]
+path = "/var/lib/cabin-recorder/store"
+[keys]
+recipients = ["{recipient}"]
+[camera]
+kind = "synthetic"
+width = 320
+height = 240
+fps = 15
+[microphone]
+kind = "synthetic"
+[segments]
+length_s = 2
+[journey]
+run_on_s = 0.5
+[panel]
+kind = "simulated"
+[notice]
+enabled = false
+"""
+
+
+@pytest.fixture(scope="session")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The office's identity, in a file."""
+    path = tmp_path_factory.mktemp("office") / "identity.txt"
+    path.write_text(X25519Identity.generate().text + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def configuration(office: Path) -> str:
+    """A whole configuration, with the office's recipient."""
+    return CONFIG.format(recipient=X25519Identity.parse(office.read_text().strip()).recipient.text)
+
+
+@pytest.fixture(scope="session", params=rootfs.SUITES)
+def suite(request: pytest.FixtureRequest) -> str:
+    """A Debian that the installer promises to know."""
+    reason = rootfs.why_not()
+    if reason is not None:
+        assert "CI" not in os.environ, f"continuous integration must run these: {reason}"
+        pytest.skip(reason)
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def machine(suite: str, configuration: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The root folder of a machine with the recorder installed; boot it over an overlay, never write to it."""
+    root = tmp_path_factory.mktemp(suite) / "root"
+    copy(rootfs.base(suite), root)
+    (root / "etc/cabin-recorder").mkdir()
+    (root / "etc/cabin-recorder/recorder.toml").write_text(configuration)
+    done = install(root, suite)
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield root
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def boot(machine: Path, suite: str) -> Iterator[Callable[..., Container]]:
+    """Boots the machine; the checkout is at /src, the wheels at /wheels."""
+    containers: list[Container] = []
+
+    def start(**binds: Path) -> Container:
+        paths = {rootfs.CHECKOUT: "/src", rootfs.wheels(suite): "/wheels"}
+        containers.append(Container(machine, paths | {path: f"/{name}" for name, path in binds.items()}))
+        return containers[-1]
+
+    yield start
+    for container in containers:
+        container.end()
+
+
+@pytest.fixture
+def vehicle(boot: Callable[..., Container]) -> Container:
+    """A machine that has just booted."""
+    return boot()
+
+
+def copy(source: Path, target: Path) -> None:
+    """A folder as it is: owners, modes, links."""
+    subprocess.run(["cp", "--archive", "--reflink=auto", source, target], check=True, timeout=300)
+
+
+def install(root: Path, suite: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``scripts/install`` in a folder whose systemd does not run, without a network."""
+    options = ("--private-network", f"--bind-ro={rootfs.wheels(suite)}:/wheels")
+    return rootfs.in_image(root, "/src/scripts/install", "--wheels", "/wheels", *arguments, options=options)

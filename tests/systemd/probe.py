@@ -1,0 +1,123 @@
+"""Tries what a unit's sandbox should allow or refuse, and prints what came of each as JSON. Runs inside the sandbox.
+
+Stands alone: it is copied into the container and run there by the recorder's own Python.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from errno import errorcode
+from pathlib import Path
+from typing import Any
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWUSER = 0x10000000  # linux/sched.h
+
+
+def write(folder: str) -> Callable[[], object]:
+    """Make and remove a file in ``folder``."""
+    return lambda: tempfile.NamedTemporaryFile(dir=folder).close()
+
+
+def run_from(folder: str) -> Callable[[], object]:
+    """Put a program into ``folder`` and run it."""
+
+    def attempt() -> None:
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            program = Path(scratch) / "program"
+            program.write_bytes(Path("/usr/bin/true").read_bytes())
+            program.chmod(0o755)
+            subprocess.run([program], check=True)
+
+    return attempt
+
+
+def call(name: str, *arguments: object) -> Callable[[], object]:
+    """A system call by its libc name; its errno is an OSError."""
+
+    def attempt() -> None:
+        if getattr(LIBC, name)(*arguments) == -1:
+            raise OSError(ctypes.get_errno(), name)
+
+    return attempt
+
+
+def connect(path: str) -> Callable[[], object]:
+    """Connect to a UNIX socket."""
+
+    def attempt() -> None:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+
+    return attempt
+
+
+def call_back() -> None:
+    """Be called from C through cffi, as PortAudio calls sounddevice."""
+    import cffi
+
+    ffi = cffi.FFI()
+    assert ffi.callback("int(int)", lambda number: number + 1)(1) == 2
+
+
+ATTEMPTS: dict[str, Callable[[], object]] = {
+    "write /etc": write("/etc"),
+    "write /opt/cabin-recorder": write("/opt/cabin-recorder"),
+    "write /var/lib": write("/var/lib"),
+    "write /root": write("/root"),
+    "write /run": write("/run"),
+    "write /var/lib/cabin-recorder": write("/var/lib/cabin-recorder"),
+    "write /run/cabin-recorder": write("/run/cabin-recorder"),
+    "write /tmp": write("/tmp"),  # noqa: S108 - its own
+    "run from /tmp": run_from("/tmp"),  # noqa: S108
+    "run from /var/lib/cabin-recorder": run_from("/var/lib/cabin-recorder"),
+    "look at a stick": lambda: os.listdir("/run/cabin-recorder-export"),
+    "open a block device": lambda: open("/dev/cabin-block", "rb").close(),
+    "open the camera's group's device": lambda: open("/dev/cabin-video", "rb").close(),
+    "talk over IPv4": lambda: socket.socket(socket.AF_INET).close(),
+    "talk over netlink": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close(),
+    "talk to the system bus": connect("/run/dbus/system_bus_socket"),
+    "become root": lambda: os.setuid(0),
+    "mount": call("mount", b"none", b"/mnt", b"tmpfs", 0, None),
+    "make a user namespace": call("unshare", CLONE_NEWUSER),
+    "reboot": call("reboot", 0),
+    "set the clock": lambda: time.clock_settime(time.CLOCK_REALTIME, time.time()),
+    "ask whether the clock is synchronised": call("adjtimex", ctypes.create_string_buffer(512)),
+    "read the boot id": lambda: Path("/proc/sys/kernel/random/boot_id").read_text(),
+    "be called from C": call_back,
+}
+
+
+def outcome(attempt: Callable[[], object]) -> str:
+    """``ok``, or the name of the error."""
+    try:
+        attempt()
+    except OSError as error:
+        return errorcode[error.errno or 0]
+    except (MemoryError, SystemError) as error:
+        return type(error).__name__
+    return "ok"
+
+
+def facts() -> dict[str, Any]:
+    """What there is to see."""
+    return {
+        "core dumps": resource.getrlimit(resource.RLIMIT_CORE),
+        "interfaces": [name for _, name in socket.if_nameindex()] if "--outside" in sys.argv else None,
+        "user": os.getuid() != 0,
+    }
+
+
+def main() -> None:
+    """Try everything, in order; the privileged ones last, as they change the process."""
+    print(json.dumps({name: outcome(attempt) for name, attempt in ATTEMPTS.items()}))
+
+
+main()

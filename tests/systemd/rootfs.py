@@ -1,0 +1,102 @@
+"""Debian in a folder, with the recorder's Debian packages and Python wheels: what a test machine is made from.
+
+Built from nothing with mmdebstrap, kept in a cache outside the repository, and built again wherever it is missing or what
+went into it has changed. Packages come through ``scripts/install --packages-only``, so that nothing is here that the
+installer would not have brought.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+PYTHON_OF = {"bookworm": "3.11", "trixie": "3.13"}
+SUITES = tuple(PYTHON_OF)
+TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "systemd-analyze")
+_INCLUDE = "systemd-sysv,udev,dbus,ca-certificates"
+_SLIM = ("path-exclude=/usr/share/doc/*", "path-exclude=/usr/share/man/*", "path-exclude=/usr/share/locale/*")
+
+
+def why_not() -> str | None:
+    """Why no container can be made here; None where it can."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        return f"{', '.join(missing)} missing; apt-get install mmdebstrap systemd-container"
+    return None if os.geteuid() == 0 else "systemd-nspawn needs root"
+
+
+def base(suite: str) -> Path:
+    """The root folder of ``suite`` with the recorder's packages; not to be written to."""
+    parts = [_INCLUDE, *_SLIM, (CHECKOUT / "scripts/packages.txt").read_text()]
+    return _cached(f"rootfs-{suite}", parts, lambda folder: _build(suite, folder))
+
+
+def wheels(suite: str) -> Path:
+    """Every Python package that the installer asks pip for, as wheels for ``suite``'s Python."""
+    parts = [(CHECKOUT / name).read_text() for name in ("pyproject.toml", "scripts/constraints.txt")]
+    return _cached(f"wheels-{suite}", parts, lambda folder: _download(PYTHON_OF[suite], folder))
+
+
+def in_image(
+    root: Path, *command: str, stdin: str = "", options: tuple[str, ...] = ("--private-network",)
+) -> subprocess.CompletedProcess[str]:
+    """Run ``command`` in a folder whose systemd does not run, as a chroot would; the checkout is at /src.
+
+    ``options``: further ones of systemd-nspawn; without them there is no network.
+    """
+    nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", f"--directory={root}", "--console=pipe"]
+    return subprocess.run(
+        [*nspawn, f"--bind-ro={CHECKOUT}:/src", *options, *command],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+def _build(suite: str, folder: Path) -> None:
+    slim = [f"--dpkgopt={option}" for option in _SLIM]
+    _run(
+        "mmdebstrap", "--mode=root", "--variant=minbase", f"--include={_INCLUDE}", "--quiet",
+        "--aptopt=APT::Install-Recommends false", *slim, suite, str(folder),
+    )  # fmt: skip
+    done = in_image(folder, "/src/scripts/install", "--packages-only", options=("--resolv-conf=copy-host",))
+    assert done.returncode == 0, done.stdout + done.stderr
+    shutil.rmtree(folder / "var/lib/apt/lists")
+
+
+def _download(python: str, folder: Path) -> None:
+    _run(
+        sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", f"--python-version={python}",
+        "--constraint", str(CHECKOUT / "scripts/constraints.txt"), "--dest", str(folder), "hatchling", str(CHECKOUT),
+    )  # fmt: skip
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+
+
+def _cached(name: str, parts: list[str], build: Callable[[Path], None]) -> Path:
+    """The folder that ``build`` filled from ``parts``: whole, or made now; older ones of its name are removed."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cabin-recorder"
+    home.mkdir(parents=True, exist_ok=True)
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+    folder = home / f"{name}-{key}"
+    with (home / f"{name}.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            for old in home.glob(f"{name}-*"):
+                shutil.rmtree(old)
+            unfinished = home / f".{name}"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            build(unfinished)
+            unfinished.rename(folder)
+    return folder

@@ -1,0 +1,119 @@
+"""The installed recorder under real systemd: ready, bitten, killed, stopped, pruned."""
+
+
+import pytest
+
+from tests.systemd.container import Container
+
+pytestmark = [pytest.mark.nspawn, pytest.mark.timeout(600)]
+
+UNITS = ("cabin-recorder.service", "cabin-recorder-prune.service", "cabin-recorder-prune.timer")
+
+
+def test_ready_when_the_machine_is(vehicle: Container) -> None:
+    """The service is up with the machine, answers, and the pruner waits for its minute."""
+    shown = vehicle.show("cabin-recorder.service", "ActiveState", "SubState", "NRestarts")
+    assert shown == {"ActiveState": "active", "SubState": "running", "NRestarts": "0"}
+    assert vehicle.recorder("status")["state"] == "Parked"
+    assert vehicle.show("cabin-recorder-prune.timer", "ActiveState", "SubState")["ActiveState"] == "active"
+    assert vehicle.out("systemctl", "--failed", "--quiet") == ""
+
+
+def test_systemd_understands_the_installed_units(vehicle: Container) -> None:
+    """`verify` prints nothing, with the programs where the units name them, on this suite's systemd."""
+    done = vehicle.run("systemd-analyze", "verify", *UNITS, "cabin-recorder-export@sda1.service")
+    assert done.stdout + done.stderr == ""
+
+
+def test_udev_understands_the_rules(vehicle: Container, suite: str) -> None:
+    """`udevadm verify` finds nothing to say (systemd 254 and later have it)."""
+    if suite == "bookworm":
+        pytest.skip("bookworm's udevadm has no verify")
+    done = vehicle.run("udevadm", "verify", "--no-summary", "/usr/local/lib/udev/rules.d/70-cabin-recorder.rules")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_watchdog_bites_a_stalled_recorder(vehicle: Container) -> None:
+    """Stopped in the middle of a journey, it is killed within the watchdog's time, comes back, and the journey goes on."""
+    assert vehicle.show("cabin-recorder.service", "WatchdogUSec") == {"WatchdogUSec": "15s"}
+    drop_in(vehicle, "cabin-recorder.service", "[Service]\nWatchdogSec=5\n")
+    vehicle.out("systemctl", "restart", "cabin-recorder.service")
+    journey, before = vehicle.record(), vehicle.main_pid()
+    with vehicle.journal("cabin-recorder.service") as journal:
+        vehicle.out("systemctl", "kill", "--signal=STOP", "cabin-recorder.service")
+        journal.wait("Failed with result 'watchdog'")
+        journal.wait("Starting -> Recording")
+    assert vehicle.main_pid() != before
+    status = vehicle.recorder("status")
+    assert (status["journey"], status["state"]) == (journey, "Recording")
+    assert vehicle.show("cabin-recorder.service", "NRestarts") == {"NRestarts": "1"}
+
+
+def test_killed_it_goes_on(vehicle: Container) -> None:
+    """kill -9 costs seconds: the same journey goes on without another consent."""
+    journey = vehicle.record()
+    with vehicle.journal("cabin-recorder.service") as journal:
+        vehicle.out("systemctl", "kill", "--signal=KILL", "cabin-recorder.service")
+        journal.wait("Starting -> Recording")
+    assert vehicle.recorder("status")["journey"] == journey
+
+
+def test_stop_seals_and_ends_well(vehicle: Container) -> None:
+    """`systemctl stop` seals what is recorded, exits 0, and leaves no consent behind."""
+    journey = vehicle.record()
+    vehicle.out("systemctl", "stop", "cabin-recorder.service")
+    shown = vehicle.show("cabin-recorder.service", "Result", "ExecMainCode", "ExecMainStatus", "ActiveState")
+    assert shown == {"Result": "success", "ExecMainCode": "1", "ExecMainStatus": "0", "ActiveState": "inactive"}
+    (record,) = vehicle.recorder("journeys")
+    assert (record["id"], [segment["torn"] for segment in record["segments"]]) == (journey, [False] * len(record["segments"]))
+    assert record["ended"] is not None
+    assert vehicle.run("test", "-e", "/run/cabin-recorder").returncode == 1
+
+
+def test_a_restart_by_hand_keeps_no_consent(vehicle: Container) -> None:
+    """A stop is the end of a journey, also when a start follows at once."""
+    vehicle.record()
+    vehicle.out("systemctl", "restart", "cabin-recorder.service")
+    status = vehicle.recorder("status")
+    assert (status["journey"], status["devices_open"]) == (None, False)
+
+
+def test_wrong_configuration_is_said_once(vehicle: Container) -> None:
+    """Exit code 2 is not tried again: the fault stays the last line of the log."""
+    vehicle.out("systemctl", "stop", "cabin-recorder.service")
+    vehicle.out("sed", "-i", "s/^vehicle = .*/vehicle = 7/", "/etc/cabin-recorder/recorder.toml")
+    assert vehicle.run("systemctl", "start", "cabin-recorder.service").returncode != 0
+    shown = vehicle.show("cabin-recorder.service", "ActiveState", "NRestarts", "ExecMainStatus")
+    assert shown == {"ActiveState": "failed", "NRestarts": "0", "ExecMainStatus": "2"}
+    assert "/etc/cabin-recorder/recorder.toml: vehicle: expected" in vehicle.log("cabin-recorder.service")
+
+
+@pytest.mark.parametrize("how", ["stop", "kill --signal=STOP"])
+def test_the_pruner_needs_no_recorder(vehicle: Container, how: str) -> None:
+    """What is due goes by the timer and its unit alone, whether the recorder was stopped or hangs."""
+    shorten_retention(vehicle)
+    journey = vehicle.record()
+    vehicle.out("systemctl", *how.split(), "cabin-recorder.service")
+    first = f"/var/lib/cabin-recorder/store/journeys/{journey}/00001.body"
+    vehicle.out("test", "-s", first)
+    with vehicle.journal("cabin-recorder-prune.service") as journal:
+        # The same timer, each second instead of each minute.
+        often = "[Timer]\nOnUnitInactiveSec=\nOnUnitInactiveSec=1s\nOnActiveSec=0s\nAccuracySec=100ms\n"
+        drop_in(vehicle, "cabin-recorder-prune.timer", often)
+        vehicle.out("systemctl", "restart", "cabin-recorder-prune.timer")
+        journal.wait(f"deleted {journey} segment 1:")
+    assert vehicle.run("test", "-e", first).returncode == 1
+
+
+def shorten_retention(vehicle: Container) -> None:
+    """Six seconds: more than a segment, an epoch (0.6 s) and a sweep (0.3 s)."""
+    path = "/etc/cabin-recorder/recorder.toml"
+    text = vehicle.out("cat", path).replace("length_s = 2", "length_s = 1")
+    vehicle.write(path, text.replace("[journey]", "[retention]\nmax_age_s = 6\n[journey]"))
+    vehicle.out("systemctl", "restart", "cabin-recorder.service")
+
+
+def drop_in(vehicle: Container, unit: str, text: str) -> None:
+    """Change a unit until the machine is forgotten."""
+    vehicle.write(f"/run/systemd/system/{unit}.d/test.conf", text)
+    vehicle.out("systemctl", "daemon-reload")
