@@ -1,8 +1,9 @@
 """A microphone through PortAudio.
 
 Rules: the callback copies and returns; a block's time is told from the difference of two readings of PortAudio's clock,
-never from one of them, for what that clock counts from depends on the driver (PortAudio issue 559); a stream that ends
-by itself is a failure. One that freezes looks alive to PortAudio, so whoever opened it watches for the next block.
+never from one of them, for what that clock counts from depends on the driver (PortAudio issue 559), and then steadied;
+a stream that ends by itself is a failure. One that freezes looks alive to PortAudio, so whoever opened it watches for
+the next block.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from recorder.capture.opening import Opening, release
 from recorder.capture.ports import AudioBlock, DeviceFailure
 from recorder.capture.relay import Relay
+from recorder.capture.steady import SteadyClock
 from recorder.errors import DeviceAbsentError
 from recorder.soundhost import SoundHost, sound_host
 from recorder.timekeeping import NS_PER_S, boottime_ns
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from recorder.capture.ports import Samples
 
 _BLOCKS_PER_S = 50
+_RUN_IN = 5  # blocks that are not delivered: so long a driver is wrong about its delay by as much as ten milliseconds
 _LATENCY_S = 0.2  # so long Python may be busy elsewhere before a sample is lost
 _DELAY_AT_MOST_S = 2.0  # a longer one is no delay but an ADC time the driver does not fill in
 
@@ -96,6 +99,8 @@ class _Stream:
         self._on_block = on_block
         self._blocks = self._overflows = 0
         self._closing = False
+        self._clock = SteadyClock(wanted.rate_hz)
+        self._run_in = _RUN_IN
         self._relay: Relay[_Heard] = Relay("microphone", self._pass_on, on_failure)
         host.enter()
         try:
@@ -112,7 +117,13 @@ class _Stream:
             release("microphone", self._let_go)
         finally:
             self._relay.stop()
-        _log.info("microphone=%s closed, blocks=%d overflows=%d", self._wanted, self._blocks, self._overflows)
+        _log.info(
+            "microphone=%s closed, blocks=%d overflows=%d off_ppm=%.0f",
+            self._wanted,
+            self._blocks,
+            self._overflows,
+            self._clock.off_ppm,
+        )
 
     def _let_go(self) -> None:
         self._stream.abort()
@@ -151,7 +162,8 @@ class _Stream:
         self._blocks += 1
         self._overflows += bool(status.input_overflow)
         delay_ns = delay_of_first_ns(time.currentTime, time.inputBufferAdcTime, frames, self._wanted.rate_hz)
-        self._relay.put(_Heard(bytes(data), now_ns - delay_ns))
+        latest_ns = now_ns - frames * NS_PER_S // self._wanted.rate_hz
+        self._relay.put(_Heard(bytes(data), frames, now_ns - delay_ns, latest_ns, bool(status.input_overflow)))
 
     def _finished(self) -> None:
         if not self._closing:
@@ -160,17 +172,24 @@ class _Stream:
     # --- on the relay's thread ---------------------------------------------------------------------------------------
 
     def _pass_on(self, heard: _Heard) -> None:
+        begin_ns = self._clock.place(heard.measured_ns, heard.frames, heard.latest_ns, seam=heard.seam)
+        if self._run_in:
+            self._run_in -= 1
+            return
         samples: Samples = np.frombuffer(heard.data, np.int16)
         if self._wanted.channels > 1:
             samples = samples.reshape(-1, self._wanted.channels).mean(axis=1).astype(np.int16)
-        self._on_block(AudioBlock(samples, heard.captured_ns, self._wanted.rate_hz))
+        self._on_block(AudioBlock(samples, begin_ns, self._wanted.rate_hz))
 
 
 class _Heard(NamedTuple):
-    """What a callback was given, copied; ``captured_ns``: boottime of the first sample."""
+    """What a callback was given, copied, and what :meth:`SteadyClock.place` wants to know of it."""
 
     data: bytes
-    captured_ns: int
+    frames: int
+    measured_ns: int
+    latest_ns: int
+    seam: bool
 
 
 def delay_of_first_ns(now_s: float, adc_s: float, frames: int, rate_hz: int) -> int:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recorder.timekeeping import boottime_ns
+from recorder.timekeeping import NS_PER_S, boottime_ns
 
 _STUBS = ("libcamera", "libcamera._libcamera", "pykms", "prctl", "pidng", "pidng.camdefs", "pidng.core")
 _PACKED = ("BGR888", "RGB888")
@@ -272,9 +272,11 @@ class StandInCamera:
         self._queued.clear()
 
     def _run(self) -> None:
+        """A sensor keeps its own time, also while this machine is busy."""
         pace = threading.Event()
-        index = 0
+        began_ns, index = boottime_ns(), 0
         while True:
+            pace.wait(max(0.0, (began_ns - boottime_ns()) / NS_PER_S + index / self.fps))
             self.draw(index)
             silent = self.silent_from is not None and index >= self.silent_from
             with self._changed:
@@ -282,7 +284,7 @@ class StandInCamera:
                 if not self._running:
                     return
                 request = self._queued.pop(0)
-            captured_ns = boottime_ns()
+            captured_ns = began_ns + round(index * NS_PER_S / self.fps)
             shade = 60 + index % 120
             for stream, buffer in request.buffers.items():
                 _paint(stream, buffer, shade)
@@ -294,7 +296,6 @@ class StandInCamera:
             request.status = Request.Status.Complete
             MANAGER.completed(request)
             index += 1
-            pace.wait(1 / self.fps)
 
 
 def _paint(stream: StreamConfiguration, buffer: FrameBuffer, shade: int) -> None:

@@ -7,6 +7,7 @@ delivers can be found again, and its times checked.
 import os
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,6 +92,7 @@ class PipeMicrophone:
 
     def _write(self) -> None:
         pipe = os.open(self.path, os.O_WRONLY)
+        os.set_blocking(pipe, False)
         began_s, began_ns = time.monotonic(), boottime_ns()
         rate_hz = RATE_HZ * (1 + self.off_ppm * 1e-6)
         count = 0
@@ -99,6 +101,7 @@ class PipeMicrophone:
             if self.channels == 2:
                 samples = np.stack([samples, -(samples // 2)], axis=1)
             self.written_ns.append(began_ns + round(count / rate_hz * NS_PER_S))
-            os.write(pipe, samples.tobytes())
+            with suppress(BlockingIOError):  # nobody takes it, as when the daemon is frozen
+                os.write(pipe, samples.tobytes())
             count += _BLOCK
         os.close(pipe)
