@@ -8,6 +8,8 @@ cost can be counted in the result.
 from collections.abc import Callable
 from fractions import Fraction
 
+import numpy as np
+
 from recorder.capture import testtone
 from recorder.capture.encoder import Canvas, PictureEncoder
 from recorder.capture.player import Player
@@ -84,15 +86,16 @@ class SyntheticMicrophone:
         self._player.stop()
 
     def _play(self, on_block: Callable[[AudioBlock], None]) -> None:
-        second = testtone.one_second(self._rate_hz)
         step = self._rate_hz // _BLOCKS_PER_S
+        scene = np.resize(testtone.one_second(self._rate_hz), self._rate_hz + step)  # any block lies in one piece
         sample = self._next_sample()
         while self._player.wait_until(self._time_ns(sample + step)):
             if self._player.missed(self._time_ns(sample + step)):
                 sample = self._next_sample()
                 continue
-            samples = second.take(range(sample, sample + step), mode="wrap")
-            self._player.deliver(on_block, AudioBlock(samples, self._time_ns(sample), self._rate_hz))
+            place = sample % self._rate_hz
+            block = AudioBlock(scene[place : place + step], self._time_ns(sample), self._rate_hz)
+            self._player.deliver(on_block, block)
             sample += step
 
     def _next_sample(self) -> int:

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from recorder.capture import pipeline
 from recorder.capture.pipeline import Capture
 from recorder.capture.ports import DeviceFailure, Durable
 from recorder.errors import StoreError
@@ -271,6 +272,31 @@ def test_a_card_that_fails_costs_its_segment_and_capture_goes_on_in_the_next() -
     bench.end()
     assert (bench.camera.attempts, bench.microphone.attempts) == (1, 1), "the devices are not to blame"
     assert [s.reason for s in bench.card.segments.values()] == [None, "stop"]
+
+
+def test_what_the_mux_thread_cannot_take_is_a_gap_up_to_the_next_keyframe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device's callback never waits: what does not fit is lost, and with it what cannot be shown without it."""
+    monkeypatch.setattr(pipeline, "_INBOX_BYTES", 8_000)
+    camera, microphone, card, inbox = ScriptedCamera(), ScriptedMicrophone(), MemoryCard(), Inbox()
+    origin_ns = boottime_ns()
+    capture = Capture(
+        camera=camera, microphone=microphone, open_segment=card, post=inbox.post, origin_ns=origin_ns, fps=25
+    )
+    capture.start()
+    assert camera.opened.get(timeout=5)
+    assert microphone.opened.get(timeout=5)
+    microphone.deliver(block(origin_ns + S, 10_000))
+    for n, (key, size_bytes) in enumerate([(True, 9), (False, 9), (False, 9_000), (False, 9), (True, 9), (False, 9)]):
+        camera.deliver(picture(origin_ns + S + n * FRAME_NS, key=key, size_bytes=size_bytes))
+    capture.stop("stop")
+    assert inbox.wait(Sealed())
+    assert capture.join(5)
+    facts = card.segments[1].facts
+    assert facts is not None
+    assert (facts.video_frames, facts.audio_samples) == (4, 0)
+    (gap,) = facts.gaps
+    assert (gap["from_ns"], gap["until_ns"]) == (origin_ns + S + 2 * FRAME_NS, origin_ns + S + 4 * FRAME_NS)
+    assert inbox.events == [Sealed()]
 
 
 @pytest.mark.parametrize("device", ["camera", "microphone"])
