@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from recorder.capture import testcard
@@ -17,8 +18,10 @@ from recorder.capture.pipeline import warm_up
 from recorder.capture.player import Player
 from recorder.capture.ports import AudioBlock, VideoFormat, VideoPacket
 from recorder.capture.synthetic import SyntheticCamera, SyntheticMicrophone
+from recorder.capture.testtone import one_second
 from recorder.config import AudioConfig, CameraConfig, Config, KeysConfig, MicrophoneConfig, PanelConfig, StoreConfig
 from recorder.errors import DeviceAbsentError
+from recorder.timekeeping import boottime_ns
 from tests.capture.clips import CARPHONE, sound_only
 from tests.capture.test_stamp import read as read_stamp
 
@@ -158,3 +161,18 @@ def test_the_synthetic_scene_is_anchored_to_boottime() -> None:
     cards = [testcard.read(planes_of(frame)[0]) for frame in frames]
     assert [card.counter for card in cards] == [p.captured_ns * 25 // S for p in packets]
     assert [card.flash for card in cards] == [p.captured_ns % S == 0 for p in packets]
+
+
+def test_a_machine_that_has_been_up_for_years_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sample k of the scene is sample k of its second, whole years after boot, and costs no more."""
+    for module in ("recorder.capture.synthetic", "recorder.capture.player"):
+        monkeypatch.setattr(f"{module}.boottime_ns", lambda: boottime_ns() + 3 * 365 * 86_400 * S)
+    blocks: queue.SimpleQueue[AudioBlock] = queue.SimpleQueue()
+    microphone = SyntheticMicrophone(44_100)
+    microphone.open(blocks.put, lambda failure: None)
+    heard = [blocks.get(timeout=5) for _ in range(60)]
+    microphone.close()
+    second = np.tile(one_second(44_100), 2)
+    for block in heard:
+        place = round(block.captured_ns % S * 44_100 / S)
+        assert np.array_equal(block.samples, second[place : place + len(block.samples)])
