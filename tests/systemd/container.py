@@ -1,7 +1,7 @@
 """A machine that starts in half a second: Debian with real systemd in systemd-nspawn, its changes forgotten at the end.
 
-It has no network, and a cgroup hierarchy of its own, so that the sandboxes of units are real. What happens in it is waited
-for in its journal, never by sleeping.
+It has no network, and a cgroup hierarchy of its own, so that the sandboxes of units are real. What happens in it is
+waited for in its journal, never by sleeping.
 """
 
 import json
@@ -30,13 +30,13 @@ class Container:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
             heard.bind(str(address))
             heard.settimeout(PATIENCE_S)
-            self._console = tempfile.TemporaryFile()
+            self._console = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the machine
             self.process = subprocess.Popen(
                 [
                     "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--notify-ready=yes",
                     f"--directory={root}", "--volatile=overlay", "--private-network", "--console=pipe",
                     # The recorder reads, and never sets, the kernel's clock; nspawn would refuse both.
-                    "--system-call-filter=adjtimex clock_adjtime",
+                    "--system-call-filter=adjtimex clock_adjtime bpf",
                     *(f"--bind-ro={here}:{there}" for here, there in (binds or {}).items()),
                 ],
                 stdin=subprocess.DEVNULL, stdout=self._console, stderr=subprocess.STDOUT,
@@ -164,6 +164,8 @@ class JournalTail:
             while (found := self._seen.find(text.encode())) < 0:
                 left_s = give_up_s - time.monotonic()
                 if left_s <= 0 or not selector.select(left_s):
-                    raise AssertionError(f"{text!r} did not come within {patience_s:g} s; the log has:\n{self._seen.decode()}")
+                    raise AssertionError(
+                        f"{text!r} did not come within {patience_s:g} s; the log has:\n{self._seen.decode()}"
+                    )
                 self._seen += os.read(self._process.stdout.fileno(), 65536)
         self._seen = self._seen[found + len(text) :]

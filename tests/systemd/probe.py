@@ -9,13 +9,11 @@ import os
 import resource
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from errno import errorcode
 from pathlib import Path
-from typing import Any
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWUSER = 0x10000000  # linux/sched.h
@@ -61,7 +59,7 @@ def connect(path: str) -> Callable[[], object]:
 
 def call_back() -> None:
     """Be called from C through cffi, as PortAudio calls sounddevice."""
-    import cffi
+    import cffi  # noqa: PLC0415 - a sandbox that forbids it must fail here, not at the start
 
     ffi = cffi.FFI()
     assert ffi.callback("int(int)", lambda number: number + 1)(1) == 2
@@ -78,20 +76,21 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
     "write /tmp": write("/tmp"),  # noqa: S108 - its own
     "run from /tmp": run_from("/tmp"),  # noqa: S108
     "run from /var/lib/cabin-recorder": run_from("/var/lib/cabin-recorder"),
-    "look at a stick": lambda: os.listdir("/run/cabin-recorder-export"),
-    "open a block device": lambda: open("/dev/cabin-block", "rb").close(),
-    "open the camera's group's device": lambda: open("/dev/cabin-video", "rb").close(),
+    "look at a stick": lambda: list(Path("/run/cabin-recorder-export").iterdir()),
+    "open a block device": lambda: Path("/dev/cabin-block").open("rb").close(),
+    "open the camera's group's device": lambda: Path("/dev/cabin-video").open("rb").close(),
     "talk over IPv4": lambda: socket.socket(socket.AF_INET).close(),
     "talk over netlink": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close(),
     "talk to the system bus": connect("/run/dbus/system_bus_socket"),
-    "become root": lambda: os.setuid(0),
-    "mount": call("mount", b"none", b"/mnt", b"tmpfs", 0, None),
-    "make a user namespace": call("unshare", CLONE_NEWUSER),
-    "reboot": call("reboot", 0),
-    "set the clock": lambda: time.clock_settime(time.CLOCK_REALTIME, time.time()),
     "ask whether the clock is synchronised": call("adjtimex", ctypes.create_string_buffer(512)),
+    "set the clock": lambda: time.clock_settime(time.CLOCK_MONOTONIC, 0),
     "read the boot id": lambda: Path("/proc/sys/kernel/random/boot_id").read_text(),
     "be called from C": call_back,
+    "leave a core": lambda: resource.setrlimit(resource.RLIMIT_CORE, (1, 1)),
+    "run first": lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)),
+    "mount": call("mount", b"none", b"/mnt", b"tmpfs", 0, None),
+    "become root": lambda: os.setuid(0),
+    "make a user namespace": call("unshare", CLONE_NEWUSER),
 }
 
 
@@ -101,22 +100,13 @@ def outcome(attempt: Callable[[], object]) -> str:
         attempt()
     except OSError as error:
         return errorcode[error.errno or 0]
-    except (MemoryError, SystemError) as error:
+    except (MemoryError, SystemError, ValueError) as error:
         return type(error).__name__
     return "ok"
 
 
-def facts() -> dict[str, Any]:
-    """What there is to see."""
-    return {
-        "core dumps": resource.getrlimit(resource.RLIMIT_CORE),
-        "interfaces": [name for _, name in socket.if_nameindex()] if "--outside" in sys.argv else None,
-        "user": os.getuid() != 0,
-    }
-
-
 def main() -> None:
-    """Try everything, in order; the privileged ones last, as they change the process."""
+    """Try everything, in order; what would change the process comes last."""
     print(json.dumps({name: outcome(attempt) for name, attempt in ATTEMPTS.items()}))
 
 

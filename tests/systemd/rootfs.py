@@ -1,8 +1,8 @@
 """Debian in a folder, with the recorder's Debian packages and Python wheels: what a test machine is made from.
 
-Built from nothing with mmdebstrap, kept in a cache outside the repository, and built again wherever it is missing or what
-went into it has changed. Packages come through ``scripts/install --packages-only``, so that nothing is here that the
-installer would not have brought.
+Built from nothing with mmdebstrap, kept in a cache outside the repository, and built again wherever it is missing or
+what went into it has changed. Packages come through ``scripts/install --packages-only``, so that nothing is here that
+the installer would not have brought.
 """
 
 import fcntl

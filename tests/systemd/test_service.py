@@ -1,6 +1,5 @@
 """The installed recorder under real systemd: ready, bitten, killed, stopped, pruned."""
 
-
 import pytest
 
 from tests.systemd.container import Container
@@ -34,7 +33,7 @@ def test_udev_understands_the_rules(vehicle: Container, suite: str) -> None:
 
 
 def test_the_watchdog_bites_a_stalled_recorder(vehicle: Container) -> None:
-    """Stopped in the middle of a journey, it is killed within the watchdog's time, comes back, and the journey goes on."""
+    """Stopped in the middle of a journey it is killed within the watchdog's time, comes back; the journey goes on."""
     assert vehicle.show("cabin-recorder.service", "WatchdogUSec") == {"WatchdogUSec": "15s"}
     drop_in(vehicle, "cabin-recorder.service", "[Service]\nWatchdogSec=5\n")
     vehicle.out("systemctl", "restart", "cabin-recorder.service")
@@ -50,7 +49,7 @@ def test_the_watchdog_bites_a_stalled_recorder(vehicle: Container) -> None:
 
 
 def test_killed_it_goes_on(vehicle: Container) -> None:
-    """kill -9 costs seconds: the same journey goes on without another consent."""
+    """Kill -9 costs seconds: the same journey goes on without another consent."""
     journey = vehicle.record()
     with vehicle.journal("cabin-recorder.service") as journal:
         vehicle.out("systemctl", "kill", "--signal=KILL", "cabin-recorder.service")
@@ -65,7 +64,10 @@ def test_stop_seals_and_ends_well(vehicle: Container) -> None:
     shown = vehicle.show("cabin-recorder.service", "Result", "ExecMainCode", "ExecMainStatus", "ActiveState")
     assert shown == {"Result": "success", "ExecMainCode": "1", "ExecMainStatus": "0", "ActiveState": "inactive"}
     (record,) = vehicle.recorder("journeys")
-    assert (record["id"], [segment["torn"] for segment in record["segments"]]) == (journey, [False] * len(record["segments"]))
+    assert (record["id"], [segment["torn"] for segment in record["segments"]]) == (
+        journey,
+        [False] * len(record["segments"]),
+    )
     assert record["ended"] is not None
     assert vehicle.run("test", "-e", "/run/cabin-recorder").returncode == 1
 

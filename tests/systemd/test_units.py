@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason=
 
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
-    """The units with programs that this machine has: `verify` complains of those it has not, and of nothing else here."""
+    """The units with programs that this machine has: `verify` complains of those it has not, and of nothing else."""
     for unit in [*UNITS.glob("*.service"), *UNITS.glob("*.timer")]:
         text = re.sub(r"=(\+?)/opt/cabin-recorder/\S+", r"=\1/bin/true", unit.read_text())
         (tmp_path / unit.name).write_text(text)
@@ -72,14 +73,15 @@ def test_every_looser_line_says_why() -> None:
     """A setting that is switched off has its reason in the line above it."""
     for name in SERVICES:
         lines = (UNITS / name).read_text().splitlines()
-        for above, line in zip(lines, lines[1:], strict=False):
+        for above, line in pairwise(lines):
             if re.fullmatch(r"\w+=(no|all|false)", line) or line.startswith("DeviceAllow="):
                 assert above.startswith(("#", "DeviceAllow=")), f"{name}: {line}"
 
 
 def test_the_stick_has_the_same_names_everywhere() -> None:
-    """udev starts the copy for exactly the labels that the root helper accepts."""
+    """Udev starts the copy for exactly the labels that the root helper accepts."""
     udev = re.search(r'ENV\{ID_FS_LABEL\}=="([^"]+)"', (UNITS / "udev/70-cabin-recorder.rules").read_text())
     helper = re.search(r"^ +(CABIN\S*(?: \| \S+)*)\) ;;", (UNITS / "libexec/stick").read_text(), re.MULTILINE)
-    assert udev and helper
+    assert udev
+    assert helper
     assert udev[1].split("|") == helper[1].split(" | ") == ["CABINEXPORT", "CABIN-EXPOR", "CABIN-EXPORT"]
