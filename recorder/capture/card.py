@@ -19,6 +19,8 @@ from recorder.capture.ports import Durable, SegmentFactory, SegmentFacts, Segmen
 from recorder.errors import RecorderError
 
 QUEUE_BYTES = 64 * 1024 * 1024  # two minutes at 4 Mb/s
+STALLED_AFTER_S = 2.0  # a card that takes longer for one thing is a fault
+STUCK_AFTER_S = 120.0  # and after this one that only a new start can mend
 _ROUND_S = 0.05  # a sink wants to be maintained at least ten times a second
 
 
@@ -72,9 +74,10 @@ class CardWriter:
         self._waiting_marks: dict[int, Durable] = {}
         self._failures = 0
         self._maintained_s = 0.0
+        self._round_s = time.monotonic()
+        self._waiting_since_s: float | None = None  # for the card
         self.thread = threading.Thread(target=self._run, name="capture-card", daemon=True)
         self.durable = Durable()
-        self.beat_s = time.monotonic()
         self.working = False  # the thread was started and has not done its work
 
     # What the mux thread calls. Nothing here waits.
@@ -105,16 +108,30 @@ class CardWriter:
         """Whether at least half of the queue is free."""
         return self._queue.waiting_bytes * 2 <= self._queue.limit_bytes
 
+    @property
+    def stalled(self) -> bool:
+        """Whether the card keeps the thread waiting: a fault to declare."""
+        since_s = self._waiting_since_s
+        return since_s is not None and time.monotonic() - since_s > STALLED_AFTER_S
+
+    @property
+    def beat_s(self) -> float:
+        """When the thread last went round (monotonic). Waiting for the card counts, but not for ever."""
+        since_s = self._waiting_since_s
+        return self._round_s if since_s is None else min(time.monotonic(), since_s + STUCK_AFTER_S)
+
     # What runs on the thread.
 
     def _run(self) -> None:
         while not isinstance(job := self._queue.get(_ROUND_S), _End):
-            self.beat_s = time.monotonic()
+            self._round_s = time.monotonic()
+            self._waiting_since_s = self._round_s
             if job is not None:
                 self._carry_out(job)
-            if self.beat_s - self._maintained_s >= _ROUND_S:
-                self._maintained_s = self.beat_s
+            if self._round_s - self._maintained_s >= _ROUND_S:
+                self._maintained_s = self._round_s
                 self._maintain()
+            self._waiting_since_s = None
         self.working = False
         self._on_end()
 

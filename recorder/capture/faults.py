@@ -11,7 +11,7 @@ BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 10.0)
 
 
 class Faults:
-    """The faults that stand; posts FaultRaised and FaultCleared."""
+    """The faults that stand; posts FaultRaised and FaultCleared, in the order in which they became true."""
 
     def __init__(self, post: Callable[[Event], None]) -> None:
         self._post = post
@@ -21,20 +21,18 @@ class Faults:
     def begin(self, kind: str, reason: str) -> None:
         """``kind`` is wrong, and ``reason`` says how; posted where it did not stand already."""
         with self._lock:
-            known = kind in self._standing
-            self._standing.add(kind)
-        _log.warning("fault=%s reason=%s", kind, reason)
-        if not known:
-            self._post(FaultRaised(kind))
+            _log.warning("fault=%s reason=%s", kind, reason)
+            if kind not in self._standing:
+                self._standing.add(kind)
+                self._post(FaultRaised(kind))
 
     def end(self, kind: str) -> None:
         """``kind`` is over; posted where it stood."""
         with self._lock:
-            known = kind in self._standing
-            self._standing.discard(kind)
-        if known:
-            _log.info("fault=%s over", kind)
-            self._post(FaultCleared(kind))
+            if kind in self._standing:
+                self._standing.discard(kind)
+                _log.info("fault=%s over", kind)
+                self._post(FaultCleared(kind))
 
 
 def back_off_s(failures: int) -> float:

@@ -38,6 +38,11 @@ class Card(Protocol):
         """Whether at least half of what can wait is free."""
         ...
 
+    @property
+    def stalled(self) -> bool:
+        """Whether it has kept its thread waiting for longer than it may."""
+        ...
+
 
 @dataclass(slots=True)
 class Reach:

@@ -110,7 +110,9 @@ class Capture:
         self._mux_working = False
 
     def start(self) -> None:
-        """Begin to open the devices; returns at once. Called once."""
+        """Begin to open the devices; returns at once. Called once; after :meth:`stop` it does nothing."""
+        if self._reason is not None:
+            return
         self._card.start()
         self._mux_working = True
         self._mux.start()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SOUND_LATE_NS = NS_PER_S  # a microphone may be so late before silence takes its place
 SILENCE_LAG_NS = NS_PER_S // 4  # silence then keeps this far behind now, for the microphone's return
+EARLY_PICTURES_NS = 10 * NS_PER_S  # a camera whose opening takes longer than this has failed
 _ROUND_NS = NS_PER_S // 10  # a round that took longer was ours to wait for, not the microphone's
 
 
@@ -53,7 +54,8 @@ class Recording:
         self._previous: OpenSegment | None = None  # waits for its sound
         self._now_ns = 0
         self._resume_ns = 0  # no segment begins before, for the card has failed
-        self._draining = False  # no segment begins, for the card is slow
+        self._draining = False  # no segment begins, for too much waits for the card
+        self._slow = False  # and whether that, or a stall, was told
         self._format: VideoFormat | None = None
         self._unusable = False  # no MP4 can declare the camera's format
         self._early_pictures: list[VideoPacket] = []  # of a camera whose format is not known yet
@@ -90,8 +92,7 @@ class Recording:
     def picture(self, packet: VideoPacket) -> None:
         """Record a frame. One that is not newer than the last, or needs a frame that is lost, is not recorded."""
         if self._format is None:
-            if not self._unusable:
-                self._early_pictures.append(packet)
+            self._keep_early_picture(packet)
             return
         if packet.captured_ns < self._oldest_wanted_ns() or packet.captured_ns <= (self._picture_ns or 0):
             self._keyframe_needed = True  # what follows cannot be shown without it
@@ -106,6 +107,14 @@ class Recording:
         else:
             segment.picture(packet)
             self._check_room()
+
+    def _keep_early_picture(self, packet: VideoPacket) -> None:
+        """The camera's opening has not returned yet. Where it never does, a GOP now and then is forgotten."""
+        early = self._early_pictures
+        if packet.is_keyframe and early and packet.captured_ns - early[0].captured_ns > EARLY_PICTURES_NS:
+            early.clear()
+        if not self._unusable:
+            early.append(packet)
 
     def _oldest_wanted_ns(self) -> int:
         """Nothing older goes into a segment: it would be older than its beginning says."""
@@ -221,6 +230,7 @@ class Recording:
         if self._now_ns:
             self._quiet_ns += min(now_ns - self._now_ns, _ROUND_NS)
         self._now_ns = now_ns
+        self._watch_card()
         if self._sound_wanted and self._quiet_ns >= SOUND_LATE_NS:
             self._fill()
 
@@ -276,20 +286,26 @@ class Recording:
         self._check_room()
 
     def _card_ready(self) -> bool:
-        if self._draining and self._card.half_drained:
-            self._draining = False
-            self._faults.end("card-slow")
         return not self._draining and self._now_ns >= self._resume_ns
 
     def _check_room(self) -> None:
         """Where the card was too slow for a fragment, its segment ends before it."""
         segments = [segment for segment in (self._previous, self._current) if segment is not None]
         if any(segment.refused for segment in segments):
-            self._faults.begin("card-slow", "The queue to the card is full.")
             for segment in segments:
                 segment.seal("fault")
             self._previous = self._current = None
             self._draining = True
+
+    def _watch_card(self) -> None:
+        """Tell when the card begins to be too slow, and when that is over."""
+        self._draining = self._draining and not self._card.half_drained
+        slow = self._draining or self._card.stalled
+        if slow and not self._slow:
+            self._faults.begin("card-slow", "The queue is full." if self._draining else "The card does not answer.")
+        elif self._slow and not slow:
+            self._faults.end("card-slow")
+        self._slow = slow
 
     def _seal_previous(self) -> None:
         previous, self._previous = self._previous, None

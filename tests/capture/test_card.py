@@ -2,9 +2,12 @@
 
 import errno
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
+from recorder.capture import card
 from recorder.capture.bounded import BoundedQueue
 from recorder.capture.card import CardWriter
 from recorder.capture.faults import Faults, back_off_s
@@ -160,6 +163,30 @@ def test_a_full_queue_refuses_without_waiting_and_takes_words_of_command() -> No
     bench.end()
     assert bench.writer.half_drained
     assert (bench.card.segments[1].data, bench.writer.durable) == (b"x" * 60, Durable(1))
+
+
+def test_waiting_for_the_card_is_a_beat_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card that stalls for a minute is a declared fault; one that never answers must end the process."""
+    stalled, release = threading.Event(), threading.Event()
+
+    def stall(action: str, number: int) -> None:
+        stalled.set()
+        release.wait(10)
+
+    bench = Bench(MemoryCard(stall))
+    bench.writer.begin(1, 0)
+    bench.writer.start()
+    assert stalled.wait(5)
+    assert not bench.writer.stalled
+    now_s = time.monotonic()
+    for waited_s, is_stalled, age_s in ((1.0, False, 0.0), (60.0, True, 0.0), (150.0, True, 30.0)):
+        monkeypatch.setattr(card, "time", SimpleNamespace(monotonic=lambda at_s=now_s + waited_s: at_s))
+        assert bench.writer.stalled is is_stalled
+        assert abs(now_s + waited_s - bench.writer.beat_s - age_s) < 0.5
+    monkeypatch.undo()
+    release.set()
+    bench.end()
+    assert not bench.writer.stalled
 
 
 def test_the_queue_is_first_in_first_out_and_counts_its_bytes() -> None:

@@ -96,6 +96,9 @@ def test_nothing_is_opened_before_the_start_and_nothing_is_open_after_the_stop()
 def test_a_capture_that_is_stopped_before_it_starts_is_sealed() -> None:
     bench = Bench()
     bench.end()
+    bench.capture.start()
+    assert bench.capture.join(5)
+    assert bench.inbox.events == [Sealed()]
     assert (bench.camera.attempts, bench.card.segments) == (0, {})
 
 
@@ -225,14 +228,17 @@ def test_a_card_that_stalls_for_seconds_loses_nothing() -> None:
     assert stalled.wait(10)
     before = bench.camera.delivered
     assert bench.camera.wait_for(before + 75), "three seconds of picture"
-    durable = bench.capture.durable()
-    assert boottime_ns() - (durable.video_ns or 0) > 2 * S, "the lamp knows"
+    assert bench.inbox.wait(FaultRaised("card-slow"))
+    assert boottime_ns() - (bench.capture.durable().video_ns or 0) > 2 * S, "the lamp knows"
+    now_s = time.monotonic()
+    assert all(now_s - beat_s < 1 for beat_s in bench.capture.heartbeats().values()), "a declared fault is no stop"
     release.set()
+    assert bench.inbox.wait(FaultCleared("card-slow"))
     assert bench.newer("video")
     bench.end()
     assert bench.card.frames == bench.camera.delivered
     assert [s.facts.gaps for s in bench.card.segments.values() if s.facts] == [()] * len(bench.card.segments)
-    assert bench.inbox.events == [Sealed()]
+    assert bench.inbox.events == [FaultRaised("card-slow"), FaultCleared("card-slow"), Sealed()]
 
 
 def test_a_card_that_stalls_too_long_ends_in_a_counted_loss() -> None:

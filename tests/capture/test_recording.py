@@ -51,6 +51,7 @@ class FakeCard:
         self.segments: dict[int, Written] = {}
         self.room = True
         self.half_drained = True
+        self.stalled = False
 
     def begin(self, number: int, first_ns: int) -> None:
         self.segments[number] = Written(number, first_ns)
@@ -317,6 +318,18 @@ def test_frames_that_come_before_their_format_wait_for_it() -> None:
     assert segment.facts.video_frames == 5
 
 
+def test_a_camera_whose_opening_never_returns_does_not_fill_the_memory() -> None:
+    """Frames wait for their format, but not for ever; those kept begin with a keyframe."""
+    bench = Bench(with_sound=False)
+    bench.recording.camera_opening()
+    for n in range(25 * 60):
+        bench.recording.picture(picture(ORIGIN + n * FRAME_NS, key=n % 25 == 0))
+    bench.recording.camera_opened(FORMAT)
+    segments = bench.end()
+    assert sum(s.facts.video_frames for s in segments if s.facts) <= 11 * 25
+    assert segments[0].first_ns >= ORIGIN + 48 * S
+
+
 def test_a_format_that_no_mp4_can_declare_is_a_fault_and_sound_goes_on() -> None:
     bench = Bench(length_s=60)
     bench.open_camera(replace(FORMAT, extradata=START + SPS))
@@ -378,6 +391,24 @@ def test_a_card_that_is_too_slow_ends_the_segment_and_the_loss_is_counted() -> N
     assert (audio["medium"], audio["filled"], audio["from_ns"]) == ("audio", False, accepted.audio_ns)
     assert audio["until_ns"] == second.first_ns, "two seconds of sound have waited for the picture"
     assert round((video["until_ns"] - audio["until_ns"]) / S, 1) == 2.0
+
+
+def test_a_card_that_does_not_answer_is_a_fault_before_anything_is_lost() -> None:
+    """And one fault, not two, where the queue fills up meanwhile."""
+    bench = Bench(length_s=60)
+    bench.open_camera()
+    bench.run(1)
+    bench.card.stalled = True
+    bench.run(1)
+    assert bench.events == [FaultRaised("card-slow")]
+    bench.card.room = bench.card.half_drained = False
+    bench.run(1)
+    bench.card.stalled, bench.card.room = False, True
+    bench.run(1)
+    assert bench.events == [FaultRaised("card-slow")]
+    bench.card.half_drained = True
+    bench.run(1)
+    assert bench.events == [FaultRaised("card-slow"), FaultCleared("card-slow")]
 
 
 def test_a_segment_that_the_card_lost_is_followed_by_the_next_after_the_back_off() -> None:
