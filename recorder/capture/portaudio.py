@@ -206,7 +206,7 @@ def delay_of_first_ns(now_s: float, adc_s: float, frames: int, rate_hz: int) -> 
 def _library() -> Any:
     try:
         import sounddevice  # noqa: PLC0415 - loads PortAudio, which asks every device for its abilities
-    except Exception as error:  # noqa: BLE001 - no library, or a PortAudioError, which has no name before the import
+    except Exception as error:  # no library, or a PortAudioError, which has no name before the import
         raise DeviceAbsentError(f"PortAudio cannot be loaded ({error}); install libportaudio2.") from error
     return sounddevice
 
