@@ -1,7 +1,6 @@
 """Test machines: each suite is installed once from the checkout, as a person would, and booted afresh for each test."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,14 +62,12 @@ def suite(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def machine(suite: str, configuration: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The root folder of a machine with the recorder installed; boot it over an overlay, never write to it."""
-    root = tmp_path_factory.mktemp(suite) / "root"
-    copy(rootfs.base(suite), root)
-    (root / "etc/cabin-recorder").mkdir()
-    (root / "etc/cabin-recorder/recorder.toml").write_text(configuration)
-    done = install(root, suite)
-    assert done.returncode == 0, done.stdout + done.stderr
-    yield root
-    shutil.rmtree(root)
+    with rootfs.writable(rootfs.base(suite), tmp_path_factory.mktemp(suite)) as root:
+        (root / "etc/cabin-recorder").mkdir()
+        (root / "etc/cabin-recorder/recorder.toml").write_text(configuration)
+        done = install(root, suite)
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield root
 
 
 @pytest.fixture
@@ -92,11 +89,6 @@ def boot(machine: Path, suite: str) -> Iterator[Callable[..., Container]]:
 def vehicle(boot: Callable[..., Container]) -> Container:
     """A machine that has just booted."""
     return boot()
-
-
-def copy(source: Path, target: Path) -> None:
-    """A folder as it is: owners, modes, links."""
-    subprocess.run(["cp", "--archive", "--reflink=auto", source, target], check=True, timeout=300)
 
 
 def install(root: Path, suite: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
@@ -40,6 +41,21 @@ def wheels(suite: str) -> Path:
     """Every Python package that the installer asks pip for, as wheels for ``suite``'s Python."""
     parts = [(CHECKOUT / name).read_text() for name in ("pyproject.toml", "scripts/constraints.txt")]
     return _cached(f"wheels-{suite}", parts, lambda folder: _download(PYTHON_OF[suite], folder))
+
+
+@contextmanager
+def writable(base: Path, folder: Path) -> Iterator[Path]:
+    """``base`` with an overlay in ``folder`` that takes what is written; both stay where they are, the overlay goes."""
+    for name in ("upper", "work", "root"):
+        (folder / name).mkdir()
+    layers = f"lowerdir={base},upperdir={folder / 'upper'},workdir={folder / 'work'}"
+    (folder / "upper").chmod(0o755)  # the root folder of the machine
+    _run("mount", "-t", "overlay", "-o", layers, "overlay", str(folder / "root"))
+    try:
+        yield folder / "root"
+    finally:
+        _run("umount", str(folder / "root"))
+        shutil.rmtree(folder)
 
 
 def in_image(

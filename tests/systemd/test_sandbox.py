@@ -51,7 +51,7 @@ RECORDER = OUTSIDE | {
     "talk over IPv4": "EAFNOSUPPORT",
     "talk over netlink": "EAFNOSUPPORT",
     "set the clock": "EPERM",
-    "leave a core": "EPERM",
+    "leave a core": "ValueError",  # the hard limit is 0, and cannot be raised
     "run first": "EPERM",
     "mount": "EPERM",
     "become root": "EPERM",
@@ -84,7 +84,7 @@ def in_sandbox(vehicle: Container, unit: str, *command: str) -> str:
     vehicle.write(
         f"/run/systemd/system/{instance}.d/probe.conf",
         "[Service]\nType=oneshot\nRestart=no\nWatchdogSec=0\nExecCondition=\nExecStartPre=\nExecStart=\nExecStopPost=\n"
-        f"RuntimeDirectoryPreserve=yes\nStandardOutput=file:/run/probe.out\nExecStart={' '.join(command)}\n",
+        f"RuntimeDirectoryPreserve=yes\nStandardOutput=truncate:/run/probe.out\nExecStart={' '.join(command)}\n",
     )
     vehicle.out("systemctl", "daemon-reload")
     vehicle.run("systemctl", "stop", instance)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.systemd.container import Container
+from tests.systemd.container import Container, drop_in
 
 pytestmark = [pytest.mark.nspawn, pytest.mark.timeout(600)]
 
@@ -113,9 +113,3 @@ def shorten_retention(vehicle: Container) -> None:
     text = vehicle.out("cat", path).replace("length_s = 2", "length_s = 1")
     vehicle.write(path, text.replace("[journey]", "[retention]\nmax_age_s = 6\n[journey]"))
     vehicle.out("systemctl", "restart", "cabin-recorder.service")
-
-
-def drop_in(vehicle: Container, unit: str, text: str) -> None:
-    """Change a unit until the machine is forgotten."""
-    vehicle.write(f"/run/systemd/system/{unit}.d/test.conf", text)
-    vehicle.out("systemctl", "daemon-reload")

@@ -1,0 +1,150 @@
+"""The copy onto a stick, from the partition to the evidence. The stick is a loop device with ext4, which every kernel has;
+FAT, exFAT and a real plug are the virtual vehicle's (tests/rig)."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.systemd.container import Container, drop_in
+
+pytestmark = [pytest.mark.nspawn, pytest.mark.timeout(600)]
+
+
+SIZE_BYTES = 64 << 20
+EXT4 = ("mkfs.ext4", "-q", "-F", "-L", "CABINEXPORT")
+
+
+class Stick:
+    """One partition, with whatever a stranger put onto it."""
+
+    def __init__(self, image: Path, *make: str, content: Path | None = None, size_after: int = SIZE_BYTES) -> None:
+        """``content``: a folder to begin with. ``size_after``: cut to this size once it is formatted."""
+        with image.open("wb") as file:
+            file.truncate(SIZE_BYTES)
+        subprocess.run([*make, *(["-d", content] if content else []), image], check=True, capture_output=True)
+        os.truncate(image, size_after)
+        found = subprocess.run(["losetup", "--find", "--show", image], check=True, capture_output=True, text=True)
+        self.device = found.stdout.strip()
+        self.name = self.device.removeprefix("/dev/")
+
+    def plug_into(self, vehicle: Container) -> "subprocess.CompletedProcess[str]":
+        """What udev does: the device appears, and the copy is started; returns when it has ended."""
+        vehicle.out("mknod", "--mode=0660", self.device, "b", "7", self.name.removeprefix("loop"))
+        # Real sticks are of the kind sd, which the unit allows.
+        drop_in(vehicle, "cabin-recorder-export@.service", "[Service]\nDeviceAllow=block-loop rw\n")
+        return vehicle.run("systemctl", "start", f"cabin-recorder-export@{self.name}.service")
+
+    def read(self, folder: Path) -> Path:
+        """What is on it, copied into ``folder``."""
+        at = folder / "stick"
+        at.mkdir()
+        subprocess.run(["mount", "-o", "ro", self.device, at], check=True)
+        try:
+            subprocess.run(["cp", "--archive", at, folder / "bundle"], check=True)
+        finally:
+            subprocess.run(["umount", at], check=True)
+        return folder / "bundle"
+
+    def detach(self) -> None:
+        """Out of the socket."""
+        subprocess.run(["losetup", "--detach", self.device], check=True)
+
+
+@pytest.fixture
+def make_stick(tmp_path: Path) -> Iterator[Callable[..., Stick]]:
+    """Sticks, let go of at the end."""
+    sticks: list[Stick] = []
+
+    def make(*command: str, **how: Any) -> Stick:
+        sticks.append(Stick(tmp_path / f"stick{len(sticks)}.img", *command, **how))
+        return sticks[-1]
+
+    yield make
+    for stick in sticks:
+        stick.detach()
+
+
+def held_journey(vehicle: Container) -> str:
+    """A journey that was recorded, held and sealed."""
+    journey = vehicle.record()
+    with vehicle.journal("cabin-recorder.service") as journal:
+        vehicle.panel("press hold")
+        vehicle.panel("ignition off")
+        journal.wait("Sealing -> Parked")
+    (record,) = vehicle.recorder("journeys")
+    assert (record["id"], record["held"]) == (journey, True)
+    return journey
+
+
+def test_held_journeys_reach_the_office(
+    vehicle: Container, make_stick: Callable[..., Stick], office: Path, tmp_path: Path
+) -> None:
+    """A labelled stick is mounted, filled by the recorder's own user, let go; the office opens what is on it."""
+    journey, stick = held_journey(vehicle), make_stick(*EXT4)
+    done = stick.plug_into(vehicle)
+    unit = f"cabin-recorder-export@{stick.name}.service"
+    assert done.returncode == 0, done.stderr + vehicle.log(unit)
+    assert vehicle.show(unit, "Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
+    assert vehicle.run("findmnt", stick.device).stdout == ""
+    assert vehicle.run("test", "-e", f"/run/cabin-recorder-export/{stick.name}").returncode == 1
+
+    bundle = stick.read(tmp_path)
+    owner = int(vehicle.out("id", "-u", "cabin-recorder"))
+    assert {path.lstat().st_uid for path in (bundle / "CABIN-EXPORT").rglob("*")} == {owner}
+    opened = subprocess.run(
+        [sys.executable, "-m", "recorder", "open", bundle, "--identity", office, "--out", tmp_path / "opened"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    films = [path.name for path in (tmp_path / "opened").rglob("*.mp4")]
+    assert len(films) == 1 and journey in str(next((tmp_path / "opened").rglob("*.mp4"))), opened.stdout + opened.stderr
+
+
+REFUSED = {
+    "another label": (("mkfs.ext4", "-q", "-F", "-L", "HOLIDAY"), "is left alone: it is not labelled CABINEXPORT."),
+    "swap space": (
+        ("mkswap", "--label", "CABINEXPORT"),
+        "is left alone: it has swap; format it as exFAT, FAT32 or ext4.",
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_what_is_no_stick_of_ours_is_left_alone(
+    vehicle: Container, make_stick: Callable[..., Stick], reason: str
+) -> None:
+    """It is not mounted; one line of the log says why; no unit has failed."""
+    command, sentence = REFUSED[reason]
+    stick = make_stick(*command)
+    assert stick.plug_into(vehicle).returncode == 0
+    unit = f"cabin-recorder-export@{stick.name}.service"
+    lines = [line for line in vehicle.log(unit).splitlines() if "stick" in line]
+    assert lines == [f"The stick in {stick.name} {sentence}"]
+    assert vehicle.show(unit, "ActiveState", "ExecMainPID") == {"ActiveState": "inactive", "ExecMainPID": "0"}
+    assert vehicle.run("findmnt", stick.device).stdout == ""
+
+
+def test_a_torn_filesystem_is_refused(vehicle: Container, make_stick: Callable[..., Stick]) -> None:
+    """A stick that has our label and cannot be mounted fails with one sentence, and leaves nothing behind."""
+    stick = make_stick(*EXT4, size_after=32 << 20)
+    unit = f"cabin-recorder-export@{stick.name}.service"
+    assert stick.plug_into(vehicle).returncode != 0
+    assert f"The stick in {stick.name} cannot be mounted; format it anew." in vehicle.log(unit)
+    assert vehicle.run("test", "-e", f"/run/cabin-recorder-export/{stick.name}").returncode == 1
+
+
+def test_links_on_a_stick_lead_nowhere(vehicle: Container, make_stick: Callable[..., Stick], tmp_path: Path) -> None:
+    """A stick whose CABIN-EXPORT points into the machine gets nothing, and the machine is as before."""
+    held_journey(vehicle)
+    content = tmp_path / "content"
+    content.mkdir()
+    (content / "CABIN-EXPORT").symlink_to("/var/lib/cabin-recorder/store")
+    stick = make_stick(*EXT4, content=content)
+    before = vehicle.out("find", "/var/lib/cabin-recorder", "-name", "manifest.json*")
+    assert stick.plug_into(vehicle).returncode != 0
+    assert vehicle.out("find", "/var/lib/cabin-recorder", "-name", "manifest.json*") == before == ""
+    assert "CABIN-EXPORT" in vehicle.log(f"cabin-recorder-export@{stick.name}.service")
