@@ -68,8 +68,16 @@ class KeysConfig(Struct, frozen=True, forbid_unknown_fields=True):
 class CameraConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Which camera, and what its picture is to be."""
 
-    kind: Literal["file", "synthetic"]
+    kind: Literal["file", "picamera", "synthetic", "webcam"]
     path: Path | None = None
+    device: Path | None = None
+    always_stamp: bool = False
+    number: Annotated[int, Meta(ge=0, le=3)] = 0
+    upside_down: bool = False
+    slowest_fps: Annotated[float, Meta(ge=1, le=120)] | None = None
+    exposure: Literal["normal", "short", "long"] = "normal"
+    exposure_ev: Annotated[float, Meta(ge=-8, le=8)] = 0.0
+    tuning: str | None = None
     width: Annotated[int, Meta(ge=64, le=4096, multiple_of=2)] = 1280
     height: Annotated[int, Meta(ge=64, le=2160, multiple_of=2)] = 720
     fps: Annotated[float, Meta(ge=1, le=120)] = 30.0
@@ -79,8 +87,10 @@ class CameraConfig(Struct, frozen=True, forbid_unknown_fields=True):
 class MicrophoneConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Which microphone. ``rate_hz`` is the rate it is read at; the recording is 48 kHz mono."""
 
-    kind: Literal["file", "synthetic"]
+    kind: Literal["file", "portaudio", "synthetic"]
     path: Path | None = None
+    device: str | None = None
+    channels: Annotated[int, Meta(ge=1, le=8)] = 1
     rate_hz: Annotated[int, Meta(ge=8_000, le=192_000)] = 48_000
 
 
@@ -244,8 +254,13 @@ def _device_faults(readable: Readable) -> Iterator[str]:
             continue
         if clip is not None and not _is(clip, stat.S_ISREG):
             yield f"{name}.path: {clip} is not a file; name an existing clip."
-        if clip is None and (name == "camera" or readable.get("camera.kind") == "synthetic"):
+        if clip is None and (name == "camera" or readable.get("camera.kind") not in (None, "file")):
             yield f'{name}.path: is missing; {name}.kind = "file" needs the clip to play.'
+    if readable.get("camera.kind") == "webcam" and "camera.device" in readable and not readable["camera.device"]:
+        yield 'camera.device: is missing; camera.kind = "webcam" needs its path, best one of /dev/v4l/by-id.'
+    slowest, fps = readable.get("camera.slowest_fps"), readable.get("camera.fps")
+    if slowest is not None and fps is not None and slowest > fps:
+        yield f"camera.slowest_fps: {slowest:g} is faster than camera.fps, {fps:g}; it is the rate in the dark."
 
 
 def _place_faults(readable: Readable) -> Iterator[str]:

@@ -172,8 +172,8 @@ def test_what_is_missing(folder: Path) -> None:
         f"vehicle: is missing; it is required: {A_VEHICLE}.",
         "store.path: is missing; it is required: a path in quotes.",
         "keys.recipients: is missing; it is required: a list of texts in quotes.",
-        'camera.kind: is missing; it is required: "file" or "synthetic".',
-        'microphone.kind: is missing; it is required: "file" or "synthetic".',
+        'camera.kind: is missing; it is required: "file", "picamera", "synthetic" or "webcam".',
+        'microphone.kind: is missing; it is required: "file", "portaudio" or "synthetic".',
         'panel.kind: is missing; it is required: "simulated".',
     ]
 
@@ -192,7 +192,7 @@ def test_what_is_missing(folder: Path) -> None:
         ("keys", "recipients", "[1]", "a list of texts in quotes"),
         ("keys", "authority", '"mine"', AN_AUTHORITY),
         ("keys", "local_release", '"no"', "true or false"),
-        ("camera", "kind", '"webcam"', '"file" or "synthetic"'),
+        ("camera", "kind", '"cctv"', '"file", "picamera", "synthetic" or "webcam"'),
         ("camera", "width", "641", "a whole number from 64 to 4096 that 2 divides"),
         ("camera", "fps", "0", "a number from 1 to 120"),
         ("microphone", "rate_hz", "4.5", "a whole number from 8000 to 192000"),

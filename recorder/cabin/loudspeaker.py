@@ -18,6 +18,7 @@ from typing import Any
 
 from recorder.cabin.ports import Loudspeaker
 from recorder.errors import PanelError
+from recorder.soundhost import sound_host
 
 GRACE_S = 4.0  # how long a sound may be on its way after its end, or wait for the one before to let go
 JOIN_S = 2.0
@@ -38,7 +39,8 @@ def open_loudspeaker(device: str | None) -> Loudspeaker:
         log.warning("PortAudio cannot be loaded, nothing will be heard: %s", error)
         return SilentLoudspeaker()
     try:
-        found = sounddevice.query_devices(device, "output")
+        with sound_host().in_use():
+            found = sounddevice.query_devices(device, "output")
     except (sounddevice.PortAudioError, ValueError) as error:
         log.warning("there is no loudspeaker %s, nothing will be heard: %s", device or "(default)", error)
     else:
@@ -160,6 +162,7 @@ class _Player:
                 out[len(chunk) :] = bytes(len(out) - len(chunk))
                 raise sounddevice.CallbackStop
 
+        sound_host().enter()  # until close, for a microphone may want PortAudio's list of devices made anew
         try:
             stream = sounddevice.RawOutputStream(
                 samplerate=rate_hz,
@@ -174,9 +177,10 @@ class _Player:
             try:
                 stream.start()
             except sounddevice.PortAudioError:
-                self.close(stream)
+                stream.close(ignore_errors=True)
                 raise
         except (sounddevice.PortAudioError, ValueError) as error:
+            sound_host().leave()
             raise PanelError(f"The loudspeaker {device or '(default)'} cannot play: {error}") from error
         return stream
 
@@ -185,6 +189,7 @@ class _Player:
         """Silent at once."""
         stream.abort(ignore_errors=True)
         stream.close(ignore_errors=True)
+        sound_host().leave()
 
 
 def _read(wav: Path) -> tuple[int, int, bytes]:

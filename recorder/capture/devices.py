@@ -1,14 +1,20 @@
 """The configuration's camera and microphone, made but not opened."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from recorder.capture.clip import Clip
 from recorder.capture.file import FileCamera, FileMicrophone
+from recorder.capture.picamera import PiCamera
+from recorder.capture.picamera_settings import PiCameraSettings
+from recorder.capture.portaudio import PortAudioMicrophone
 from recorder.capture.ports import Camera, Microphone
 from recorder.capture.synthetic import SyntheticCamera, SyntheticMicrophone
-from recorder.config import Config
+from recorder.capture.webcam import Webcam, WebcamSettings
+from recorder.capture.webcam_source import ENCODINGS, v4l2
+from recorder.config import CameraConfig, Config
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,7 @@ class Devices:
 
 
 def make_devices(config: Config) -> Devices:
-    """Camera and microphone as configured. Opens neither."""
+    """Camera and microphone as configured. Opens neither, and asks no vendor's library for devices."""
     clips: dict[Path, Clip] = {}
 
     def clip(path: Path | None) -> Clip:
@@ -32,19 +38,56 @@ def make_devices(config: Config) -> Devices:
             raise ValueError("a file device without a path")
         return clips.setdefault(path, Clip(path))
 
-    camera, microphone = config.camera, config.microphone
-    return Devices(
-        camera=FileCamera(clip(camera.path), camera.width, camera.height, camera.bitrate_bps, config.vehicle)
-        if camera.kind == "file"
-        else SyntheticCamera(camera.width, camera.height, frame_rate(config), camera.bitrate_bps, config.vehicle),
-        microphone=None
-        if config.audio.mode == "off"
-        else FileMicrophone(clip(microphone.path or camera.path))
-        if microphone.kind == "file"
-        else SyntheticMicrophone(microphone.rate_hz),
-    )
+    return Devices(_camera(config, clip), _microphone(config, clip))
 
 
 def frame_rate(config: Config) -> Fraction:
     """The configured rate, exactly as it was written."""
-    return Fraction(config.camera.fps).limit_denominator(1000)
+    return _exact(config.camera.fps)
+
+
+def _camera(config: Config, clip: Callable[[Path | None], Clip]) -> Camera:
+    camera, vehicle, fps = config.camera, config.vehicle, frame_rate(config)
+    match camera.kind:
+        case "file":
+            return FileCamera(clip(camera.path), camera.width, camera.height, camera.bitrate_bps, vehicle)
+        case "synthetic":
+            return SyntheticCamera(camera.width, camera.height, fps, camera.bitrate_bps, vehicle)
+        case "picamera":
+            return PiCamera(_pi_settings(camera, fps), vehicle)
+        case "webcam":
+            encodings = tuple(one for one in ENCODINGS if one != "h264" or not camera.always_stamp)
+            settings = WebcamSettings(camera.width, camera.height, fps, camera.bitrate_bps, encodings)
+            return Webcam(v4l2(str(camera.device), camera.width, camera.height, fps), settings, vehicle)
+
+
+def _pi_settings(camera: CameraConfig, fps: Fraction) -> PiCameraSettings:
+    return PiCameraSettings(
+        width=camera.width,
+        height=camera.height,
+        fps=fps,
+        bitrate_bps=camera.bitrate_bps,
+        slowest_fps=None if camera.slowest_fps is None else _exact(camera.slowest_fps),
+        exposure=camera.exposure,
+        exposure_ev=camera.exposure_ev,
+        upside_down=camera.upside_down,
+        tuning=camera.tuning,
+        number=camera.number,
+    )
+
+
+def _microphone(config: Config, clip: Callable[[Path | None], Clip]) -> Microphone | None:
+    microphone = config.microphone
+    if config.audio.mode == "off":
+        return None
+    match microphone.kind:
+        case "file":
+            return FileMicrophone(clip(microphone.path or config.camera.path))
+        case "synthetic":
+            return SyntheticMicrophone(microphone.rate_hz)
+        case "portaudio":
+            return PortAudioMicrophone(microphone.device, microphone.rate_hz, microphone.channels)
+
+
+def _exact(fps: float) -> Fraction:
+    return Fraction(fps).limit_denominator(1000)
