@@ -1,7 +1,7 @@
 """The thread on which a device without hardware plays its scene, in real time, from open to close.
 
-A producer that is late catches up, up to a second: then it drops what it has missed and goes on from now, as a device
-would whose buffer has overflowed. After :meth:`stop` no callback runs.
+A producer that is late catches up, up to five seconds: then it drops what it has missed and goes on from now, as a
+device would whose buffer has overflowed. After :meth:`stop` no callback runs.
 """
 
 import threading
@@ -12,7 +12,7 @@ from recorder.capture.ports import DeviceFailure
 from recorder.errors import CaptureError, DeviceAbsentError
 from recorder.timekeeping import NS_PER_S, boottime_ns
 
-LATE_NS = NS_PER_S
+LATE_NS = 5 * NS_PER_S
 _JOIN_S = 0.9  # a device closes within a second
 
 Value = TypeVar("Value")

@@ -44,8 +44,12 @@ class MovieWriter:
         return sum(samples.count for samples in self._tracks.values())
 
     def has_parameters_of(self, moov: bytes) -> bool:
-        """Whether what follows ``moov`` can follow here: the same tracks, codecs and timescales."""
-        return read_tracks(moov) == {track_id: samples.track for track_id, samples in self._tracks.items()}
+        """Whether what follows ``moov`` can follow here: tracks that are here too, with their codecs and timescales.
+
+        A segment of sound alone, from a time without a camera, is such: the picture has a gap there.
+        """
+        here = {track_id: samples.track for track_id, samples in self._tracks.items()}
+        return all(here.get(track_id) == track for track_id, track in read_tracks(moov).items())
 
     def is_ahead_of(self, moof: bytes) -> bool:
         """Whether the timeline of ``moof`` begins well before the end of what is written: a clock began anew."""

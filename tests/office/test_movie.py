@@ -192,3 +192,13 @@ def test_pieces_of_any_size_give_the_same_film(small: bytes, tmp_path: Path, siz
             (made,) = joiner.finish()
         films.append(made.path.read_bytes())
     assert films[0] == films[1]
+
+
+def test_a_stretch_without_a_camera_stays_in_the_film() -> None:
+    """A segment of fewer tracks can follow; one of more, or of another codec's timescale, begins another part."""
+    second = trak(tkhd=full(b"tkhd", "5I", 0, 0, 2, 0, 0, tail=bytes(60)), mdhd=full(b"mdhd", "5I", 0, 0, 48000, 0, 0))
+    other = trak(tkhd=full(b"tkhd", "5I", 0, 0, 1, 0, 0, tail=bytes(60)), mdhd=full(b"mdhd", "5I", 0, 0, 600, 0, 0))
+    both = moov(MVHD, TRACK, second)
+    assert MovieWriter(BytesIO(), both).has_parameters_of(MOOV)
+    assert not MovieWriter(BytesIO(), MOOV).has_parameters_of(both)
+    assert not MovieWriter(BytesIO(), both).has_parameters_of(moov(MVHD, other))
