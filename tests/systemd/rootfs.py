@@ -47,7 +47,7 @@ def wheels(suite: str) -> Path:
 def writable(base: Path, folder: Path) -> Iterator[Path]:
     """``base`` with an overlay in ``folder`` that takes what is written; both stay where they are, the overlay goes."""
     for name in ("upper", "work", "root"):
-        (folder / name).mkdir()
+        (folder / name).mkdir(parents=True)
     layers = f"lowerdir={base},upperdir={folder / 'upper'},workdir={folder / 'work'}"
     (folder / "upper").chmod(0o755)  # the root folder of the machine
     _run("mount", "-t", "overlay", "-o", layers, "overlay", str(folder / "root"))
