@@ -213,11 +213,10 @@ def panel_client(socket_path: Path, lines: Iterable[str], wait_s: float = 5.0) -
 
     Waits ``wait_s`` for a panel to be there. Raises NotRunningError.
     """
-    with _reach(socket_path, wait_s) as connection, connection.makefile("rw", encoding="utf-8") as stream:
+    with _reach(socket_path, wait_s) as connection, connection.makefile("r", encoding="utf-8") as stream:
         for line in (line for text in lines for line in text.split("\n")):
             try:
-                stream.write(f"{line}\n")
-                stream.flush()
+                connection.sendall(f"{line}\n".encode())  # unbuffered: nothing is left to fail when it is closed
                 answer = stream.readline()
             except TimeoutError as error:
                 raise NotRunningError(f"The panel did not answer {line!r} within {ANSWER_WITHIN_S:g} s.") from error

@@ -158,10 +158,12 @@ def test_a_client_that_hangs_up_in_the_middle_of_a_press(bench):
 def test_close_in_the_middle_of_a_press(bench):
     """Close does not wait for the finger; the press means nothing and its client is told."""
     failed: queue.SimpleQueue = queue.SimpleQueue()
+    served = threading.Event()
 
     def type_it():
         try:
-            bench.say("state", "hold consent 30")
+            for _ in panel_client(bench.socket, ["state", "hold consent 30"]):
+                served.set()
         except NotRunningError as error:
             failed.put(str(error))
 
@@ -170,6 +172,7 @@ def test_close_in_the_middle_of_a_press(bench):
         stream.write(b"hold hold 30\n")
         stream.flush()
         typing.start()
+        assert served.wait(5.0)
         bench.panel.close()
         typing.join(5.0)
         assert not typing.is_alive()
