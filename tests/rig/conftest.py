@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.rig.checkout import Checkout, install_from_stick
 from tests.rig.drivers import Camera, Pins, Sound
 from tests.rig.machine import Image
+from tests.rig.recorder import Office, Recorder, read_stick
 from tests.rig.vehicle import Snapshot, Vehicle
 
 RIG = Path(__file__).parent
@@ -73,10 +75,54 @@ def fit_everything(vehicle: Vehicle) -> None:
     Camera(vehicle.guest).fit()
 
 
+def bare_of(snapshot: Callable[..., Snapshot]) -> Snapshot:
+    """A machine with all its parts and nothing in it."""
+    return snapshot("bare", (RIG / "drivers.py").read_text(), fit_everything)
+
+
 @pytest.fixture
 def bare(image: Image, folder: Path, snapshot: Callable[..., Snapshot]) -> Iterator[Vehicle]:
     """A vehicle with all its parts and no recorder in it, running."""
-    ready = snapshot("bare", (RIG / "drivers.py").read_text(), fit_everything)
-    with Vehicle(image, folder, ready) as vehicle:
+    with Vehicle(image, folder, bare_of(snapshot)) as vehicle:
         vehicle.resume()
         yield vehicle
+
+
+@pytest.fixture(scope="session")
+def office() -> Iterator[Office]:
+    """The office; its key goes into recorders' configurations."""
+    with tempfile.TemporaryDirectory(prefix="rig-office-") as name:
+        yield Office(Path(name))
+
+
+@pytest.fixture
+def laptop(image: Image, snapshot: Callable[..., Snapshot]) -> Callable[[Path, Path], Path]:
+    """``laptop(stick, out)`` copies what is on a stick into ``out``, with a machine that never saw a recorder."""
+
+    def read(stick: Path, out: Path) -> Path:
+        with (
+            tempfile.TemporaryDirectory(prefix="rig-") as name,
+            Vehicle(image, Path(name), bare_of(snapshot)) as machine,
+        ):
+            machine.resume()
+            return read_stick(machine, stick, out)
+
+    return read
+
+
+@pytest.fixture
+def recorder(image: Image, folder: Path, snapshot: Callable[..., Snapshot], office: Office) -> Iterator[Recorder]:
+    """A vehicle with the recorder installed from this checkout, not configured and not running."""
+    checkout = Checkout()
+
+    def install(vehicle: Vehicle) -> None:
+        fit_everything(vehicle)
+        with tempfile.TemporaryDirectory(prefix="rig-") as name:
+            vehicle.machine.plug("checkout", checkout.make_stick(image, Path(name)))
+            install_from_stick(vehicle)
+            vehicle.machine.unplug("checkout")
+
+    made_of = checkout.fingerprint + "".join((RIG / name).read_text() for name in ("drivers.py", "checkout.py"))
+    with Vehicle(image, folder, snapshot("installed", made_of, install)) as vehicle:
+        vehicle.resume()
+        yield Recorder(vehicle, office.recipient)

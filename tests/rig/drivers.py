@@ -12,7 +12,7 @@ SOUND_RATE_HZ = 48_000
 
 _SIMULATED_CHIP = "/sys/kernel/config/gpio-sim/header"
 # gpiozero knows its pins by the board's revision: c03115 is a Raspberry Pi 4.
-_CPUINFO = "/usr/local/lib/rig/cpuinfo"
+CPUINFO = "/usr/local/lib/rig/cpuinfo"
 
 
 class Pins:
@@ -31,7 +31,7 @@ class Pins:
             "for pull in $(realpath /sys/devices/platform/$(cat dev_name)/$(cat bank0/chip_name))/sim_gpio*/pull; do\n"
             "    echo pull-up >$pull\n"
             "done\n"
-            f"(cat /proc/cpuinfo; printf 'Hardware\\t: BCM2835\\nRevision\\t: c03115\\n') >{_CPUINFO}"
+            f"(cat /proc/cpuinfo; printf 'Hardware\\t: BCM2835\\nRevision\\t: c03115\\n') >{CPUINFO}"
         )
 
     def _line(self, pin: int) -> str:

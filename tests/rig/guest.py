@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-_SLACK_S = 60  # an emulated machine may answer late, also when its command has ended
+_SLOWER = 10  # how many seconds of ours a second of the machine may take
 
 
 class CommandError(AssertionError):
@@ -38,13 +38,16 @@ class Guest:
         self._count = 0
 
     def try_(self, *argv: str, feed: bytes = b"", timeout_s: float = 120) -> Done:
-        """Run a command to its end, whatever that is; code 124 where it took longer than ``timeout_s``."""
+        """Run a command to its end, whatever that is; 124 where it took longer than ``timeout_s``."""
         self._count += 1
         request = {"id": self._count, "argv": argv, "input": base64.b64encode(feed).decode(), "timeout_s": timeout_s}
-        self._socket.settimeout(timeout_s + _SLACK_S)
+        self._socket.settimeout(timeout_s * _SLOWER)
         self._lines.write(json.dumps(request).encode() + b"\n")
         self._lines.flush()
-        answer = json.loads(self._lines.readline())
+        line = self._lines.readline()
+        if not line:
+            raise CommandError(f"{shlex.join(argv)}: the machine is gone")
+        answer = json.loads(line)
         assert answer["id"] == self._count, "an answer to another question"
         return Done(answer["code"], base64.b64decode(answer["output"]), base64.b64decode(answer["errors"]))
 
@@ -61,7 +64,9 @@ class Guest:
 
     def until(self, condition: str, patience_s: float = 60) -> None:
         """Wait inside the machine until the shell command ``condition`` succeeds."""
-        self.shell(f"until {condition}; do sleep 0.1; done >/dev/null 2>&1", timeout_s=patience_s)
+        # Without pipefail, unlike shell(): grep -q hangs up on who feeds it as soon as it has found something.
+        waiting = f"until {condition}; do sleep 0.1; done >/dev/null 2>&1"
+        self.run("/bin/sh", "-c", waiting, timeout_s=patience_s)
 
     def write(self, path: str, content: str | bytes) -> None:
         """Put a file there, with the folders above it."""

@@ -1,6 +1,7 @@
 """A virtual vehicle: one machine and the disk it keeps across power cuts; and snapshots, to start many from one."""
 
 import shutil
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,6 +11,8 @@ from tests.rig.layers import Durable
 from tests.rig.machine import Image, Machine
 from tests.rig.volatile_disk import VolatileDisk
 from tests.rig.write_cache import PowerCut
+
+_PATIENCE_S = 60
 
 
 class Snapshot:
@@ -42,6 +45,8 @@ class Vehicle:
     ) -> None:
         if self._machine is not None:
             self._machine.cut_power()
+        if error is not None:
+            print(f"console:\n{self.console[-4000:]}\nQEMU:\n{(self._folder / 'qemu.log').read_text()}")
         self._disk.__exit__(kind, error, trace)
         if self._saved is not None:
             shutil.move(self._top, self._saved.layer)
@@ -78,6 +83,15 @@ class Vehicle:
         self.machine.cut_power()
         self._machine = None
         return self._disk.lose_power(seed)
+
+    def cut_power_while_writing(self, seed: int) -> PowerCut:
+        """The same, at an instant at which the disk has taken writes that nobody has flushed yet."""
+        give_up = time.monotonic() + _PATIENCE_S
+        while not self._disk.cache.in_flight and time.monotonic() < give_up:
+            time.sleep(0.0005)
+        cut = self.cut_power(seed)
+        assert cut != PowerCut(0, 0, 0), "nothing was being written"
+        return cut
 
     def wait_off(self) -> None:
         """Wait until the vehicle has switched itself off."""

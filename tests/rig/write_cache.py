@@ -39,6 +39,11 @@ class WriteCache:
         self._blocks: dict[int, bytes] = {}
         self._writes: list[_Write] = []
 
+    @property
+    def in_flight(self) -> int:
+        """Writes since the last flush: what a power cut now could take."""
+        return len(self._writes)
+
     def read(self, offset: int, size: int) -> bytes:
         """The disk as the machine sees it."""
         first, last = offset // BLOCK_BYTES, -(-(offset + size) // BLOCK_BYTES)
