@@ -1,0 +1,34 @@
+"""Reads back from a recording what the virtual vehicle put into it: numbers of frames, the tone in its cabin."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+
+def frame_numbers(film: Path | BinaryIO, container: str = "mp4") -> list[int]:
+    """The number that the virtual camera wrote into each picture (image/vimc.patch), in the order of showing."""
+    numbers = []
+    with av.open(film, "r", format=container) as opened:
+        for frame in opened.decode(video=0):
+            grey = frame.to_ndarray(format="gray")
+            squares = grey[-6:-2, :256].reshape(4, 32, 8)[:, :, 2:6].mean(axis=(0, 2))
+            numbers.append(sum(int(square > 127) << bit for bit, square in enumerate(squares)))
+    return numbers
+
+
+def sound(film: Path) -> tuple["npt.NDArray[np.int16]", int]:
+    """All samples of a recording, and how many a second has."""
+    with av.open(film, "r") as opened:
+        stream = opened.streams.audio[0]
+        resampler = av.AudioResampler("s16", "mono", stream.rate)
+        frames = [made for frame in opened.decode(stream) for made in resampler.resample(frame)]
+        return np.concatenate([frame.to_ndarray()[0] for frame in frames]), stream.rate
+
+
+def loudest_hz(samples: "npt.NDArray[np.int16]", rate_hz: int) -> float:
+    """The frequency that dominates."""
+    spectrum = np.abs(np.fft.rfft(samples.astype(float) * np.hanning(len(samples))))
+    return float(spectrum.argmax() * rate_hz / len(samples))
