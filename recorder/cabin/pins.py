@@ -7,6 +7,7 @@ mean is not known here.
 """
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +21,11 @@ Level = Literal["low", "high"]
 Input = Literal["ignition", "consent", "hold"]
 Lamp = Literal["consent", "hold", "recording", "devices", "fault"]
 
+log = logging.getLogger(__name__)
+
 BUZZER_OCTAVES = 2  # around 440 Hz: 110 to 1760 Hz, which holds every tone of signals.py
+
+LET_GO_WITHIN_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +158,26 @@ class Pins:
                 self._buzzer.pwm_device.off()  # a piezo at a steady voltage only warms its driver
 
     def close(self) -> None:
-        """All lamps off, silence, and every pin an input again."""
-        for contact in self._contacts:
-            contact.close()
-        for _, device in self._lamps:
-            device.off()
-            device.close()
-        if self._buzzer is not None:
-            self._buzzer.close()
+        """All lamps off, silence, and every pin an input again; a pin that is broken keeps none of the others."""
+        lamps = [device for _, device in self._lamps]
+        buzzers = [] if self._buzzer is None else [self._buzzer]
+        orders = [device.off for device in lamps]
+        orders += [device.close for device in (*self._contacts, *lamps, *buzzers, self._board.factory)]
+        for order in orders:
+            self._let_go(order)
         self._contacts, self._lamps, self._buzzer = [], [], None
-        self._board.factory.close()
+
+    def _let_go(self, order: Callable[[], None]) -> None:
+        """Try for a while: a pin is busy for as long as lgpio's own thread looks at it once more."""
+        give_up_s = time.monotonic() + LET_GO_WITHIN_S
+        while True:
+            try:
+                return order()
+            except self._board.errors as error:
+                if time.monotonic() >= give_up_s:
+                    log.warning("a pin of the panel could not be let go: %s", error)
+                    return None
+            time.sleep(0.01)
 
     # --- opening -------------------------------------------------------------------------------------------------
 

@@ -1,20 +1,13 @@
 """The panel on pins: what wires, edges and late edges make of it. What every panel promises: tests/contract."""
 
-import os
-import queue
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from recorder.cabin.board import Board, open_board
-from recorder.cabin.panel import EDGE_LATE_S, GpioPanel, read_ignition
-from recorder.cabin.pins import Wiring
-from recorder.cabin.signals import ALL_OFF, OFF, PULSE, STEADY, TWO_FLASHES, Feedback
+from recorder.cabin.panel import EDGE_LATE_S, read_ignition
+from recorder.cabin.signals import OFF, PULSE, STEADY, TWO_FLASHES, Feedback
 from recorder.errors import PanelError
 from recorder.events import (
     ConsentPressed,
@@ -25,58 +18,8 @@ from recorder.events import (
     IgnitionOff,
     IgnitionOn,
 )
+from tests.cabin.panelbench import BACK, BUZZER, FRONT, IGNITION, WIRING, WITHIN_S, Bench
 from tests.contract.harness import Harness, pause, press
-
-WITHIN_S = 5.0
-IGNITION, BUZZER = 22, 13
-FRONT, BACK = 17, 5
-WIRING = Wiring(consent=(FRONT, BACK), hold=(27, 6), ignition_off_s=0.2)
-
-
-class Bench:
-    """A panel, its wires, what it posted and what it would have sounded."""
-
-    def __init__(self, wiring=WIRING, wires=None):
-        self.wires = wires or Harness()
-        self.posted = queue.SimpleQueue()
-        self.sounded = queue.SimpleQueue()
-        self.panel = GpioPanel(wiring, self.wires.open_board, self.sounded.put)
-
-    def __enter__(self):
-        self.panel.start(self.posted.put)
-        pause(0.05)  # every contact has been seen released
-        return self
-
-    def __exit__(self, *_):
-        self.panel.close()
-
-    def next(self):
-        return self.posted.get(timeout=WITHIN_S)
-
-    def silent(self, for_s=0.3):
-        pause(for_s)
-        return self.posted.empty()
-
-    def edges(self, pin, *edges):
-        """Edges that the kernel saw some time ago and Python hears of now: (level, seconds ago)."""
-        changed = self.wires.factory.pin(pin).when_changed
-        now_s = time.monotonic()
-        for level, ago_s in edges:
-            changed(now_s - ago_s, level)
-
-    def shown(self, **rhythms):
-        """Show lamps; what pins do follows in a moment."""
-        lamps = ALL_OFF
-        for name, rhythm in rhythms.items():
-            lamps = replace(lamps, **{name: replace(getattr(lamps, name), rhythm=rhythm)})
-        self.panel.show(lamps)
-
-    def until(self, condition):
-        end_s = time.monotonic() + WITHIN_S
-        while not condition():
-            assert time.monotonic() < end_s
-            pause(0.005)
-
 
 # --- buttons ---------------------------------------------------------------------------------------------------------
 
@@ -281,103 +224,3 @@ def test_the_other_way_round():
         pause(0.1)
         factory.pin(FRONT).drive_low()
         assert bench.next() == ConsentPressed()
-
-
-# --- refusing and ending ---------------------------------------------------------------------------------------------
-
-
-def test_pins_that_others_use_are_refused_at_once_and_by_name():
-    """The fitter reads all of it in one sentence; nothing was touched."""
-    bench = Bench(wires=Harness(users={17: "spi0 CS1", 24: "the kernel", 2: "i2c"}))
-    with pytest.raises(PanelError) as refused:
-        bench.panel.start(bench.posted.put)
-    assert str(refused.value) == (
-        "Pins of the panel are in use: GPIO17 by spi0 CS1, GPIO24 by the kernel. "
-        "End what uses them, or wire the panel elsewhere."
-    )
-    assert bench.wires.factory.pins == {}
-    bench.panel.close()
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"hold": (17,)}, r"GPIO17 \(hold\) of the panel cannot be used: .*already in use"),
-        ({"fault_lamp": (22,)}, r"GPIO22 \(fault\) of the panel cannot be used: .*already in use"),
-        ({"ignition": 99}, r"GPIO99 \(ignition\) of the panel cannot be used: .*not a valid pin"),
-    ],
-)
-def test_a_wiring_that_cannot_be(change, sentence):
-    """One pin for two things, or none at all: said, and everything taken before is given back."""
-    bench = Bench(replace(WIRING, **change))
-    with pytest.raises(PanelError, match=sentence):
-        bench.panel.start(bench.posted.put)
-    assert bench.wires.factory.pins == {}
-    bench.panel.close()
-
-
-def test_a_pin_that_breaks_ends_the_recorder(monkeypatch):
-    """The thread does not live on without its pins: the loop is told as of any thread that dies."""
-    died = queue.SimpleQueue()
-    monkeypatch.setattr(threading, "excepthook", died.put)
-    with Bench() as bench:
-
-        def broken(_pin):
-            raise OSError("no such device")
-
-        monkeypatch.setattr(type(bench.wires.factory.pin(IGNITION)), "_get_state", broken)
-        failure = died.get(timeout=WITHIN_S)
-        assert failure.thread.name == "panel"
-        assert failure.exc_type is PanelError
-        assert str(failure.exc_value) == "A pin of the panel cannot be read: no such device."
-        monkeypatch.undo()
-
-
-def test_closed_pins_are_inputs_again():
-    """Nothing is lit, nothing is driven, no thread is left; lamps were dark before they were let go."""
-    with Bench() as bench:
-        bench.shown(fault=STEADY, devices=STEADY)
-        bench.until(lambda: bench.wires.high(16) and bench.wires.high(12))
-        pins = [bench.wires.factory.pin(number) for number in (16, 12, 17)]
-    assert [pin.function for pin in pins] == ["input"] * 3
-    assert [pin.state for pin in pins[:2]] == [False, False]
-    assert "panel" not in {thread.name for thread in threading.enumerate()}
-    assert bench.wires.factory.pins == {}
-
-
-# --- this computer ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(any(Path("/dev").glob("gpiochip*")), reason="this computer has pins")
-def test_a_computer_without_pins_is_one_sentence(tmp_path):
-    """Says what is missing, and what a laptop uses instead."""
-    with pytest.raises(
-        PanelError, match=r"shows no Raspberry Pi's pins; here use \[panel\] kind = \"simulated\"\.|lgpio"
-    ):
-        open_board(tmp_path)
-
-
-def test_lgpio_works_in_the_folder_it_is_given(tmp_path):
-    """Its pipe lies there, and the process stays in its own working folder (lgpio would change that)."""
-    pytest.importorskip("lgpio", reason="lgpio is not installed")
-    code = (
-        "import os, sys; from pathlib import Path; from recorder.cabin.board import open_board\n"
-        "from recorder.errors import PanelError\n"
-        "try: open_board(Path(sys.argv[1]))\n"
-        "except PanelError: pass\n"
-        "print(os.getcwd(), *os.listdir(sys.argv[1]))"
-    )
-    told = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert told.stdout.split() == [os.getcwd(), ".lgd-nfy0"]  # noqa: PTH109 - as the child told it
-
-
-def test_nothing_of_the_vendors_is_imported_before_there_is_a_pin():
-    """A laptop's recorder pays nothing for pins it has not."""
-    code = "import sys; before = set(sys.modules); import recorder.cabin.panel; print(*set(sys.modules) - before)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert {name.split(".")[0] for name in loaded} - set(sys.stdlib_module_names) == {"recorder"}
-
-
-def test_a_board_has_no_users_unless_it_says_so():
-    """What a factory of its own brings along."""
-    assert Board(factory=None, errors=(OSError,)).users == {}

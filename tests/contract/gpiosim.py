@@ -7,7 +7,6 @@ is none, the virtual vehicle of tests/rig has both.
 
 import contextlib
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -52,7 +51,6 @@ class GpioSim:
         (self._chip / "live").write_text("0")
         (self._chip / "bank0").rmdir()
         self._chip.rmdir()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def open_board(self) -> Board:
         """What the recorder opens at its start: nothing here is the test's."""
