@@ -6,17 +6,22 @@ with. Nothing here opens a camera, a microphone or a socket.
 
 import queue
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from recorder import __version__
+from recorder.cabin.board import open_board
+from recorder.cabin.logind import LogindPowerSupply
 from recorder.cabin.loudspeaker import open_loudspeaker
 from recorder.cabin.notice import NoticeLibrary
+from recorder.cabin.panel import GpioPanel
+from recorder.cabin.pins import Wiring
 from recorder.cabin.ports import Panel, PowerSupply
 from recorder.cabin.power import SimulatedPowerSupply
 from recorder.cabin.simulated import SimulatedPanel
 from recorder.cabin.voice import Voice
+from recorder.cabin.wakealarm import WakeAlarm
 from recorder.clerk import CapturePlan, Clerk
 from recorder.config import Config
 from recorder.errors import ConfigError, RecorderError, StoreError, UsageError
@@ -185,6 +190,19 @@ def require_release_allowed(config: Config, uid: int) -> None:
         raise UsageError("Only root may release a hold on the recorder; use sudo, or let the office send an order.")
 
 
+def _panel(config: Config, runtime: Runtime, voice: Voice) -> Panel:
+    if config.panel.kind == "simulated":
+        return SimulatedPanel(runtime.panel_socket, runtime.folder / "ignition", voice.sound)
+    wiring = Wiring(**{field.name: getattr(config.panel, field.name) for field in fields(Wiring)})
+    return GpioPanel(wiring, lambda: open_board(runtime.folder), voice.sound)
+
+
+def _power(config: Config, panel: Panel) -> PowerSupply:
+    if config.power.kind == "simulated":
+        return SimulatedPowerSupply()
+    return LogindPowerSupply(lambda: panel.ignition_on, WakeAlarm(config.power.rtc))
+
+
 def assemble(config: Config) -> Parts:
     """Build every part; owns the runtime folder from here on. Raises ConfigError, AlreadyRunningError, StoreError."""
     runtime = Runtime(config.store.runtime)
@@ -199,6 +217,7 @@ def assemble(config: Config) -> Parts:
         inbox.put,
         enabled=config.notice.enabled,
     )
+    panel = _panel(config, runtime, voice)
     return Parts(
         config=config,
         clock=clock,
@@ -207,8 +226,8 @@ def assemble(config: Config) -> Parts:
         store=store,
         clerk=Clerk(store, clock, inbox.put),
         sweeper=Sweeper(pruner, config.retention.sweep_seconds, inbox.put),
-        panel=SimulatedPanel(runtime.panel_socket, runtime.folder / "ignition", voice.sound),
-        power=SimulatedPowerSupply(),
+        panel=panel,
+        power=_power(config, panel),
         voice=voice,
         journey_settings=settings_of(config),
         capture_ready=threading.Event(),

@@ -23,6 +23,10 @@ from recorder.errors import AgeError, ConfigError
 from recorder.vault.age import X25519Recipient
 
 DAY_S = 86_400
+PIN_KEYS = (
+    *("consent", "hold", "ignition", "consent_ring", "hold_ring", "recording_lamp", "devices_lamp", "fault_lamp"),
+    "buzzer",
+)
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]+)*\Z")
 DEFAULT_NOTICE = (
     "This journey is recorded with picture and sound, for everyone's safety. "
@@ -46,6 +50,10 @@ Vehicle = Annotated[
         description="up to 32 letters, digits, spaces, '.', '_' or '-', beginning with a letter or digit",
     ),
 ]
+
+Pin = Annotated[int, Meta(ge=2, le=27)]
+PinList = Annotated[tuple[Pin, ...], Meta(description="GPIO numbers from 2 to 27 in brackets, such as [17]")]
+Level = Literal["low", "high"]
 
 
 class StoreConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,15 +145,33 @@ class JourneyConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PanelConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Buttons and lamps."""
+    """Buttons and lamps. The pins are those of ``recorder/cabin/pins.py``, which says what each key means."""
 
-    kind: Literal["simulated"]
+    kind: Literal["gpio", "simulated"]
+    consent: PinList = (17,)
+    hold: PinList = (27, 22)
+    ignition: Pin = 5
+    consent_ring: PinList = (16,)
+    hold_ring: PinList = (20,)
+    recording_lamp: PinList = (21,)
+    devices_lamp: PinList = (26,)
+    fault_lamp: PinList = (13,)
+    buzzer: Pin | None = None
+    buttons_active: Level = "low"
+    buttons_pull: bool = True
+    ignition_active: Level = "low"
+    ignition_pull: bool = True
+    lamps_active: Level = "high"
+    ignition_off_s: Annotated[float, Meta(ge=0.1, le=60)] = 3.0
 
 
 class PowerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Who switches the recorder off."""
 
-    kind: Literal["simulated"] = "simulated"
+    kind: Literal["logind", "simulated"] = "simulated"
+    rtc: (
+        Annotated[str, Meta(pattern=r"^rtc[0-9]+$", description='a clock of /sys/class/rtc, such as "rtc0"')] | None
+    ) = None
 
 
 class NoticeConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -198,6 +224,7 @@ def load(path: Path) -> Config:
     readable = _resolved(readable, path.resolve().parent)
     faults += [*_recipient_faults(readable), *_retention_faults(readable)]
     faults += [*_notice_faults(readable), *_device_faults(readable), *_place_faults(readable)]
+    faults += [*_pin_faults(readable), *_mixing_faults(readable)]
     if faults:
         raise ConfigError([f"{path}: {fault}" for fault in faults])
     return build(Config, readable)
@@ -261,6 +288,28 @@ def _device_faults(readable: Readable) -> Iterator[str]:
     slowest, fps = readable.get("camera.slowest_fps"), readable.get("camera.fps")
     if slowest is not None and fps is not None and slowest > fps:
         yield f"camera.slowest_fps: {slowest:g} is faster than camera.fps, {fps:g}; it is the rate in the dark."
+
+
+def _pin_faults(readable: Readable) -> Iterator[str]:
+    if readable.get("panel.kind") != "gpio":
+        return
+    taken: dict[int, str] = {}
+    for name in PIN_KEYS:
+        pins = readable.get(f"panel.{name}")
+        if name in ("consent", "hold") and pins == ():
+            yield f"panel.{name}: is empty; a recorder needs this button."
+        for pin in pins if isinstance(pins, tuple) else () if pins is None else (pins,):
+            if pin in taken:
+                yield f"panel.{name}: GPIO{pin} is panel.{taken[pin]} already; give each its own pin."
+            taken.setdefault(pin, name)
+
+
+def _mixing_faults(readable: Readable) -> Iterator[str]:
+    panel, power = readable.get("panel.kind"), readable.get("power.kind")
+    if panel == "simulated" and power == "logind":
+        yield 'power.kind: "logind" switches off, and panel.kind is "simulated"; use "simulated" for both.'
+    if panel == "gpio" and power == "simulated":
+        yield 'power.kind: "simulated" never switches off, and panel.kind is "gpio"; write kind = "logind" in [power].'
 
 
 def _place_faults(readable: Readable) -> Iterator[str]:

@@ -31,6 +31,7 @@ from recorder.events import Event
 from recorder.freshness import Freshness, observe
 from recorder.journey import Journey, StateName, step
 from recorder.recordings import Recordings
+from recorder.resting import Resting
 from recorder.sweeper import Swept
 from recorder.systemd import Notifier
 from recorder.timekeeping import NS_PER_S, boottime_ns, iso_utc
@@ -57,7 +58,7 @@ class Daemon:
         self._clock_watch = ClockWatch(parts.clock)
         self._next_due_utc_ns: int | None = None
         self._recovered = False
-        self._rested = False
+        self._resting = Resting(parts.power)
         self._stop_by_s: float | None = None
         self._shown: Any = None
         self._exit: int | None = None
@@ -178,15 +179,12 @@ class Daemon:
             self._parts.clerk.end_journey(unended.id, "power-cut")
 
     def _rest(self) -> None:
-        """Parked with nothing left to do: set the alarm for the next deletion and let the power go, once."""
         parked = self._journey.name is StateName.PARKED and not self._journey.ignition and not self._journey.exporting
         if not parked:
-            self._rested = False
-        elif self._recovered and not self._rested and not self._parts.sweeper.busy and self._parts.clerk.idle:
-            self._rested = True
-            if self._next_due_utc_ns is not None and not self._parts.power.wake_at(self._next_due_utc_ns):
-                self._handle(on.FaultRaised("wake"))
-            self._parts.power.power_off()
+            self._resting.wake()
+        elif self._recovered and not self._parts.sweeper.busy and self._parts.clerk.idle:
+            for event in self._resting.look(time.monotonic(), self._next_due_utc_ns):
+                self._handle(event)
 
     # --- what the journey asks for -------------------------------------------------------------------------------
 
@@ -229,7 +227,7 @@ class Daemon:
             case do.Sweep():
                 parts.sweeper.sweep_soon()
             case do.PowerOff():
-                self._rested = False
+                self._resting.wake()
             case do.Exit():
                 self._exit = 0
 

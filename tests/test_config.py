@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorder.cabin.pins import Wiring
 from recorder.config import DEFAULT_NOTICE, CameraConfig, Config, RetentionConfig, load
 from recorder.config_reading import read
 from recorder.errors import ConfigError
@@ -174,7 +176,7 @@ def test_what_is_missing(folder: Path) -> None:
         "keys.recipients: is missing; it is required: a list of texts in quotes.",
         'camera.kind: is missing; it is required: "file", "picamera", "synthetic" or "webcam".',
         'microphone.kind: is missing; it is required: "file", "portaudio" or "synthetic".',
-        'panel.kind: is missing; it is required: "simulated".',
+        'panel.kind: is missing; it is required: "gpio" or "simulated".',
     ]
 
 
@@ -203,7 +205,8 @@ def test_what_is_missing(folder: Path) -> None:
         ("retention", "max_age_s", "90000", AT_MOST_A_DAY),
         ("retention", "max_age_s", "0", AT_MOST_A_DAY),
         ("retention", "sweep_s", '"often"', "a number greater than 0"),
-        ("power", "kind", '"mains"', '"simulated"'),
+        ("power", "kind", '"mains"', '"logind" or "simulated"'),
+        ("power", "rtc", '"/dev/rtc0"', 'a clock of /sys/class/rtc, such as "rtc0"'),
         ("notice", "text", "1", A_NOTICE),
         ("notice", "text", "[1]", A_NOTICE),
         ("notice", "device", "1", "text in quotes"),
@@ -403,3 +406,51 @@ def test_any_document_is_read_or_faulted(document: dict[str, object]) -> None:
 def test_the_good_configuration_is_toml() -> None:
     """The helper above keeps what it is given."""
     assert tomllib.loads(changed()) == tomllib.loads(GOOD)
+
+
+PINS = 'kind = "gpio"\n'
+
+
+@pytest.mark.parametrize(
+    ("panel", "power", "said"),
+    [
+        (
+            PINS + "hold = [17]",
+            'kind = "logind"',
+            ["panel.hold: GPIO17 is panel.consent already; give each its own pin."],
+        ),
+        (
+            PINS + "buzzer = 5",
+            'kind = "logind"',
+            ["panel.buzzer: GPIO5 is panel.ignition already; give each its own pin."],
+        ),
+        (PINS + "consent = []", 'kind = "logind"', ["panel.consent: is empty; a recorder needs this button."]),
+        (
+            PINS + "consent = [28]",
+            'kind = "logind"',
+            ["panel.consent: expected GPIO numbers from 2 to 27 in brackets, such as [17], got [28]."],
+        ),
+        (
+            PINS,
+            'kind = "simulated"',
+            ['power.kind: "simulated" never switches off, and panel.kind is "gpio"; write kind = "logind" in [power].'],
+        ),
+        (
+            'kind = "simulated"',
+            'kind = "logind"',
+            ['power.kind: "logind" switches off, and panel.kind is "simulated"; use "simulated" for both.'],
+        ),
+    ],
+)
+def test_pins_and_power(folder: Path, panel: str, power: str, said: list[str]) -> None:
+    """Each pin has one use, and real and simulated are never mixed."""
+    text = GOOD.replace('[panel]\nkind = "simulated"\n', f"[panel]\n{panel}\n[power]\n{power}\n")
+    assert faults(folder, text) == said
+
+
+def test_the_published_wiring_needs_no_pin_named(folder: Path) -> None:
+    """The configuration's defaults are the panel's own."""
+    panel = loaded(
+        folder, GOOD.replace('[panel]\nkind = "simulated"\n', '[panel]\nkind = "gpio"\n[power]\nkind = "logind"\n')
+    ).panel
+    assert Wiring(**{field.name: getattr(panel, field.name) for field in fields(Wiring)}) == Wiring()

@@ -63,6 +63,7 @@ def test_every_default_is_the_one_that_is_shown() -> None:
         if field.required or field.default is None:
             continue
         default = str(field.default) if isinstance(field.default, Path) else field.default
+        default = list(default) if isinstance(default, tuple) else default
         assert (key, shown[key]) == (key, default)
 
 

@@ -38,13 +38,13 @@ class Wiring:
     """
 
     consent: tuple[int, ...] = (17,)
-    hold: tuple[int, ...] = (27,)
-    ignition: int = 22
-    consent_ring: tuple[int, ...] = (23,)
-    hold_ring: tuple[int, ...] = (24,)
-    recording_lamp: tuple[int, ...] = (25,)
-    devices_lamp: tuple[int, ...] = (12,)
-    fault_lamp: tuple[int, ...] = (16,)
+    hold: tuple[int, ...] = (27, 22)
+    ignition: int = 5
+    consent_ring: tuple[int, ...] = (16,)
+    hold_ring: tuple[int, ...] = (20,)
+    recording_lamp: tuple[int, ...] = (21,)
+    devices_lamp: tuple[int, ...] = (26,)
+    fault_lamp: tuple[int, ...] = (13,)
     buzzer: int | None = None
     buttons_active: Level = "low"
     buttons_pull: bool = True

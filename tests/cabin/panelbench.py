@@ -10,9 +10,10 @@ from recorder.cabin.signals import ALL_OFF
 from tests.contract.harness import Harness, pause
 
 WITHIN_S = 5.0
-IGNITION, BUZZER = 22, 13
-FRONT, BACK = 17, 5
-WIRING = Wiring(consent=(FRONT, BACK), hold=(27, 6), ignition_off_s=0.2)
+IGNITION, BUZZER = 5, 12
+FRONT, BACK = 17, 6
+RECORDING, DEVICES, FAULT = 21, 26, 13
+WIRING = Wiring(consent=(FRONT, BACK), ignition_off_s=0.2)
 
 
 class Bench:

@@ -18,7 +18,7 @@ from recorder.events import (
     IgnitionOff,
     IgnitionOn,
 )
-from tests.cabin.panelbench import BACK, BUZZER, FRONT, IGNITION, WIRING, WITHIN_S, Bench
+from tests.cabin.panelbench import BACK, BUZZER, FAULT, FRONT, IGNITION, RECORDING, WIRING, WITHIN_S, Bench
 from tests.contract.harness import Harness, pause, press
 
 # --- buttons ---------------------------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def test_a_storm_of_edges_leaves_the_lamps_alone():
         thread.start()
         try:
             bench.shown(fault=STEADY)
-            bench.until(lambda: bench.wires.high(16))
+            bench.until(lambda: bench.wires.high(FAULT))
         finally:
             storm.set()
             thread.join()
@@ -165,7 +165,7 @@ def test_the_last_look():
 def test_a_rhythm_on_a_pin():
     """Two flashes and a pause, again and again; showing the same again does not begin it anew."""
     with Bench() as bench:
-        pin = bench.wires.factory.pin(25)
+        pin = bench.wires.factory.pin(RECORDING)
         pin.clear_states()
         bench.shown(recording=TWO_FLASHES)
         bench.until(lambda: len(pin.states) > 3)
@@ -178,11 +178,11 @@ def test_a_rhythm_on_a_pin():
 
 def test_every_light_of_a_lamp():
     """Two buttons have two rings, and both are lit; lamps that are not fitted are not missed."""
-    with Bench(replace(WIRING, consent_ring=(23, 26), recording_lamp=())) as bench:
+    with Bench(replace(WIRING, consent_ring=(16, 24), recording_lamp=())) as bench:
         bench.shown(consent=STEADY, recording=STEADY)
-        bench.until(lambda: bench.wires.high(23) and bench.wires.high(26))
+        bench.until(lambda: bench.wires.high(16) and bench.wires.high(24))
         bench.shown(consent=OFF)
-        bench.until(lambda: not bench.wires.high(23) and not bench.wires.high(26))
+        bench.until(lambda: not bench.wires.high(16) and not bench.wires.high(24))
 
 
 def test_a_buzzer_sounds_what_a_button_has_to_say():
@@ -215,9 +215,9 @@ def test_the_other_way_round():
     with Bench(wiring) as bench:
         factory = bench.wires.factory
         assert [factory.pin(pin).pull for pin in (FRONT, IGNITION)] == ["floating", "down"]
-        assert bench.wires.high(25)
+        assert bench.wires.high(RECORDING)
         bench.shown(recording=STEADY)
-        bench.until(lambda: not bench.wires.high(25))
+        bench.until(lambda: not bench.wires.high(RECORDING))
         factory.pin(IGNITION).drive_high()
         assert bench.next() == IgnitionOn()
         factory.pin(FRONT).drive_high()

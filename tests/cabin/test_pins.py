@@ -2,6 +2,7 @@
 
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -11,19 +12,40 @@ from pathlib import Path
 import pytest
 
 from recorder.cabin.board import Board, open_board
+from recorder.cabin.pins import Wiring
 from recorder.cabin.signals import STEADY
 from recorder.errors import PanelError
-from tests.cabin.panelbench import BACK, IGNITION, WIRING, WITHIN_S, Bench
+from tests.cabin.panelbench import BACK, DEVICES, FAULT, FRONT, IGNITION, WIRING, WITHIN_S, Bench
 from tests.contract.harness import Harness, WiredPin
+
+
+def test_the_defaults_are_the_published_wiring():
+    """Whoever wires as hardware/README.md says has to configure no pin."""
+    table = (Path(__file__).parents[2] / "hardware/README.md").read_text(encoding="utf-8")
+    pins: dict[str, list[int]] = {}
+    for name, pin in re.findall(r"^\| (.+?) \| GPIO(\d+) \|", table, re.MULTILINE):
+        pins.setdefault(name.split(",")[0], []).append(int(pin))
+    del pins["clock"], pins["buzzer"]  # the clock chip's, and one that is fitted only where it is configured
+    wiring = Wiring()
+    assert pins == {
+        "ignition": [wiring.ignition],
+        "consent button": [*wiring.consent],
+        "hold button": [*wiring.hold],
+        "consent ring": [*wiring.consent_ring],
+        "hold ring": [*wiring.hold_ring],
+        "recording lamp": [*wiring.recording_lamp],
+        "open lamp": [*wiring.devices_lamp],
+        "fault lamp": [*wiring.fault_lamp],
+    }
 
 
 def test_pins_that_others_use_are_refused_at_once_and_by_name():
     """The fitter reads all of it in one sentence; nothing was touched."""
-    bench = Bench(wires=Harness(users={17: "spi0 CS1", 24: "the kernel", 2: "i2c"}))
+    bench = Bench(wires=Harness(users={17: "spi0 CS1", 21: "the kernel", 2: "i2c"}))
     with pytest.raises(PanelError) as refused:
         bench.panel.start(bench.posted.put)
     assert str(refused.value) == (
-        "Pins of the panel are in use: GPIO17 by spi0 CS1, GPIO24 by the kernel. "
+        "Pins of the panel are in use: GPIO17 by spi0 CS1, GPIO21 by the kernel. "
         "End what uses them, or wire the panel elsewhere."
     )
     assert bench.wires.factory.pins == {}
@@ -34,7 +56,7 @@ def test_pins_that_others_use_are_refused_at_once_and_by_name():
     ("change", "sentence"),
     [
         ({"hold": (17,)}, r"GPIO17 \(hold\) of the panel cannot be used: .*already in use"),
-        ({"fault_lamp": (22,)}, r"GPIO22 \(fault\) of the panel cannot be used: .*already in use"),
+        ({"fault_lamp": (IGNITION,)}, r"GPIO5 \(fault\) of the panel cannot be used: .*already in use"),
         ({"ignition": 99}, r"GPIO99 \(ignition\) of the panel cannot be used: .*not a valid pin"),
     ],
 )
@@ -68,8 +90,8 @@ def test_closed_pins_are_inputs_again():
     """Nothing is lit, nothing is driven, no thread is left; lamps were dark before they were let go."""
     with Bench() as bench:
         bench.shown(fault=STEADY, devices=STEADY)
-        bench.until(lambda: bench.wires.high(16) and bench.wires.high(12))
-        pins = [bench.wires.factory.pin(number) for number in (16, 12, 17)]
+        bench.until(lambda: bench.wires.high(FAULT) and bench.wires.high(DEVICES))
+        pins = [bench.wires.factory.pin(number) for number in (FAULT, DEVICES, FRONT)]
     assert [pin.function for pin in pins] == ["input"] * 3
     assert [pin.state for pin in pins[:2]] == [False, False]
     assert "panel" not in {thread.name for thread in threading.enumerate()}
@@ -89,8 +111,8 @@ def test_a_pin_that_is_busy_when_it_is_let_go(monkeypatch, caplog, refusals, war
 
     with Bench() as bench:
         bench.shown(fault=STEADY)
-        bench.until(lambda: bench.wires.high(16))
-        pins = [bench.wires.factory.pin(number) for number in (BACK, 16)]
+        bench.until(lambda: bench.wires.high(FAULT))
+        pins = [bench.wires.factory.pin(number) for number in (BACK, FAULT)]
         monkeypatch.setattr(WiredPin, "close", busy)
     assert [pin.function for pin in pins] == ["input", "input"]
     assert not pins[1].state

@@ -76,7 +76,7 @@ class WiredVehicle:
         (self.wires.ground if on else self.wires.open)(self.wiring.ignition)
 
     def press(self, button: Button, seconds: float) -> None:
-        (pin,) = {"consent": self.wiring.consent, "hold": self.wiring.hold}[button]
+        pin, *_ = {"consent": self.wiring.consent, "hold": self.wiring.hold}[button]
         press(self.wires, pin, seconds)
 
     def lit(self) -> set[str]:
