@@ -38,7 +38,7 @@ from recorder.vault.age_keys import (
     X25519Identity,
     X25519Recipient,
 )
-from recorder.vault.age_source import ByteReader, Readable, blocks
+from recorder.vault.age_source import ByteReader, Pieces, Readable
 
 __all__ = [
     "CHUNK_BYTES",
@@ -149,7 +149,7 @@ def read_header(source: Readable) -> Header:
 
 def dearmor(source: Readable) -> Iterator[bytes]:
     """The binary file inside an armored one, in pieces; AgeArmorError where it is not strict armor."""
-    return age_armor.dearmor(ByteReader(blocks(source)))
+    return age_armor.dearmor(ByteReader(source))
 
 
 def decrypt(source: Readable, identities: Sequence[Identity]) -> Iterator[bytes]:
@@ -170,9 +170,9 @@ def decrypt(source: Readable, identities: Sequence[Identity]) -> Iterator[bytes]
 
 
 def _reader(source: Readable) -> ByteReader:
-    reader = ByteReader(blocks(source))
+    reader = ByteReader(source)
     if age_armor.looks_armored(reader.peek(age_armor.MAX_OUTER_WHITESPACE + len(age_armor.BEGIN))):
-        return ByteReader(age_armor.dearmor(reader))
+        return ByteReader(Pieces(age_armor.dearmor(reader)))
     return reader
 
 

@@ -7,6 +7,7 @@ is refused, so that one file has one reading.
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator
 
 from recorder.errors import AgeArmorError
@@ -19,6 +20,8 @@ _BYTES_A_LINE = _COLUMNS // 4 * 3
 _WHITESPACE = b" \t\r\n"
 MAX_OUTER_WHITESPACE = 1024  # as age itself: enough for any mail, little enough to read at once
 _LINE_LIMIT = 256
+_LINES_AT_ONCE = 1024
+_FULL_LINES = re.compile(rb"(?:[A-Za-z0-9+/]{64}\r?\n)*")  # these are canonical whatever they say: no bit is unused
 
 
 def armor(data: bytes) -> bytes:
@@ -33,13 +36,15 @@ def looks_armored(start: bytes) -> bool:
 
 
 def dearmor(reader: ByteReader) -> Iterator[bytes]:
-    """The binary file inside the armor, line by line; AgeArmorError where the text is not strict armor."""
+    """The binary file inside the armor, in pieces; AgeArmorError where the text is not strict armor."""
     for _ in range(MAX_OUTER_WHITESPACE):
         if reader.peek(1) not in (b" ", b"\t", b"\r", b"\n"):
             break
         reader.take(1)
     if _text_line(reader) != BEGIN:
         raise AgeArmorError(f"The text does not begin with {BEGIN.decode()}; give the whole file as it was made.")
+    while full := _FULL_LINES.match(reader.peek(_LINES_AT_ONCE * (_COLUMNS + 1)))[0]:
+        yield base64.b64decode(reader.take(len(full)).translate(None, b"\r\n"))
     short_line_seen = False
     while (line := _text_line(reader)) != END:
         if short_line_seen:
