@@ -34,6 +34,7 @@ class MovieWriter:
             raise MediaError("The MP4 declares no track.")
         self._out = out
         self._moov = moov
+        self._fitting = moov  # the last one that was found to fit: all fragments of a segment come with the same
         self._position = len(_FILE_TYPE) + _MEDIA_HEADER_BYTES
         self._tracks = {track_id: TrackSamples(track) for track_id, track in declared.items()}
         self._out.write(_FILE_TYPE + bytes(_MEDIA_HEADER_BYTES))
@@ -48,8 +49,12 @@ class MovieWriter:
 
         A segment of sound alone, from a time without a camera, is such: the picture has a gap there.
         """
-        here = {track_id: samples.track for track_id, samples in self._tracks.items()}
-        return all(here.get(track_id) == track for track_id, track in read_tracks(moov).items())
+        if moov != self._fitting:
+            here = {track_id: samples.track for track_id, samples in self._tracks.items()}
+            if any(here.get(track_id) != track for track_id, track in read_tracks(moov).items()):
+                return False
+            self._fitting = moov
+        return True
 
     def is_ahead_of(self, moof: bytes) -> bool:
         """Whether the timeline of ``moof`` begins well before the end of what is written: a clock began anew."""
