@@ -35,6 +35,7 @@ from recorder.vault.journal import DeviceKey
 from recorder.vault.pruner import Pruner
 from recorder.vault.recovery import RecoveryReport
 from recorder.vault.retention import Policy
+from recorder.vault.slots import Slot
 from recorder.vault.store import Store
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def open_store(config: Config, clock: Clock | None = None) -> Store:
     """The store with its key, made where missing. Raises ConfigError where its place cannot be used."""
     try:
         key = DeviceKey.load_or_create(config.device_key)
-        store = Store(config.store.path, key, recipients_of(config), clock or SystemClock())
+        slots = [Slot.at(path) for path in config.slots]
+        store = Store(config.store.path, key, recipients_of(config), clock or SystemClock(), slots=slots)
         store.prepare()
     except StoreError as error:
         raise ConfigError(f"store.path: {error}") from error

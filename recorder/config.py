@@ -69,6 +69,7 @@ class KeysConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     recipients: list[str]
     device_key: Path | None = None  # default: device.key beside the store
+    slot: Path | None = None  # default: a file named slot beside the device key
     authority: Authority | None = None
     local_release: bool = True
 
@@ -209,6 +210,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         """Where the recorder's own signing key lies."""
         return self.keys.device_key or self.store.path.parent / "device.key"
 
+    @property
+    def slots(self) -> tuple[Path, ...]:
+        """Where the erasable secret may lie, best first: the last is a file, for when the one before fails."""
+        file = self.device_key.with_name("slot")
+        return (file,) if self.keys.slot in (None, file) else (self.keys.slot, file)
+
 
 def load(path: Path) -> Config:
     """Read and judge ``path``. Raises ConfigError with one sentence for each fault; creates nothing."""
@@ -314,6 +321,9 @@ def _mixing_faults(readable: Readable) -> Iterator[str]:
 
 def _place_faults(readable: Readable) -> Iterator[str]:
     store, runtime, key = (readable.get(name) for name in ("store.path", "store.runtime", "keys.device_key"))
+    slot = readable.get("keys.slot")
+    if store is not None and slot is not None and slot.resolve().is_relative_to(store.resolve()):
+        yield f"keys.slot: {slot} lies in store.path, {store}; the secret must lie outside of what it guards."
     if store is not None and runtime is not None and _nested(store, runtime):
         yield (
             f"store.runtime: {runtime} and store.path, {store}, must lie apart: the one is forgotten when the power "

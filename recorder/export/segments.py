@@ -10,7 +10,7 @@ from pathlib import Path
 
 from recorder.errors import StoreError
 from recorder.manifest import segment_name
-from recorder.vault.records import JourneyRecord, SegmentRecord, body_path, header_path
+from recorder.vault.records import JourneyRecord, SegmentRecord, body_path, clear_headers
 
 _BLOCK_BYTES = 1 << 20
 
@@ -21,11 +21,11 @@ class SegmentGoneError(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One segment to export. ``size_bytes``: of the age file that header and body make."""
+    """One segment to export. ``header``: its bytes. ``size_bytes``: of the age file that header and body make."""
 
     number: int
     size_bytes: int
-    header: Path
+    header: bytes
     body: Path
 
     @property
@@ -35,15 +35,15 @@ class Source:
 
     def pieces(self) -> Iterator[bytes]:
         """Its bytes. SegmentGoneError, or StoreError where the card cannot be read."""
-        for path in (self.header, self.body):
-            try:
-                with path.open("rb") as file:
-                    while block := file.read(_BLOCK_BYTES):
-                        yield block
-            except FileNotFoundError as error:
-                raise SegmentGoneError(f"{path} was deleted meanwhile.") from error
-            except OSError as error:
-                raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
+        yield self.header
+        try:
+            with self.body.open("rb") as file:
+                while block := file.read(_BLOCK_BYTES):
+                    yield block
+        except FileNotFoundError as error:
+            raise SegmentGoneError(f"{self.body} was deleted meanwhile.") from error
+        except OSError as error:
+            raise StoreError(f"{self.body} cannot be read: {error.strerror or error}.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +55,29 @@ class LeftOut:
 
 
 def choose(journey: JourneyRecord) -> tuple[tuple[Source, ...], tuple[LeftOut, ...]]:
-    """What of ``journey`` goes along, and what does not."""
-    sources, left_out = [], []
+    """What of ``journey``, which is held, goes along, and what does not. StoreError."""
+    sources: list[Source] = []
+    left_out: list[LeftOut] = []
+    headers = clear_headers(journey.path)
     for segment in journey.segments:
-        reason = _obstacle(segment)
-        if reason is None:
-            header, body = header_path(journey.path, segment.number), body_path(journey.path, segment.number)
-            sources.append(Source(segment.number, segment.size_bytes, header, body))
+        choice = _judge(journey, segment, headers.get(segment.number))
+        if isinstance(choice, Source):
+            sources.append(choice)
         else:
-            left_out.append(LeftOut(segment.number, reason))
+            left_out.append(LeftOut(segment.number, choice))
     return tuple(sources), tuple(left_out)
 
 
-def _obstacle(segment: SegmentRecord) -> str | None:
+def _judge(journey: JourneyRecord, segment: SegmentRecord, header: bytes | None) -> Source | str:
+    """The segment, or why it stays."""
     if segment.live:
         return "it is still being recorded; export again when it is done"
-    if not segment.has_header:
-        return "its header is missing, so nobody could open it"
     if not segment.has_body:
         return "it has no footage; recording was cut off before its first moment"
-    return None
+    if header is None:
+        return "its header is missing, so nobody could open it"
+    body = body_path(journey.path, segment.number)
+    try:
+        return Source(segment.number, len(header) + body.stat().st_size, header, body)
+    except OSError as error:
+        return f"{body} cannot be read: {error.strerror or error}"

@@ -1,11 +1,11 @@
 """How something goes: a tombstone before, a tombstone after, and every step between them repeatable.
 
-Rules: what is held or live at the moment of deletion stays, whatever was planned a moment ago; headers go before
-bodies, for a body without its header opens to nobody (this is the place where keys will be erased); one failed step
-stops neither the other segments nor their tombstone. The numbered procedures are in the README.
+Rules: what is held or live at the moment of deletion stays, whatever was planned a moment ago; the key of an epoch is
+erased before its bodies are unlinked, for from then on they open to nobody, and only where nobody else needs it; one
+failed step stops neither the other segments nor their tombstone. The numbered procedures are in the README.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,43 +13,68 @@ from typing import Any, Final
 from recorder.errors import NoSuchJourneyError, StoreError
 from recorder.timekeeping import iso_utc
 from recorder.vault import diskio, words
+from recorder.vault.headers import sealed_headers
 from recorder.vault.journal import Entry
-from recorder.vault.records import LOG_NAME, JourneyRecord, body_path, header_path
+from recorder.vault.keyring import Erasure
+from recorder.vault.records import (
+    LOG_NAME,
+    JourneyRecord,
+    SegmentRecord,
+    body_path,
+    head_path,
+    header_path,
+    is_journey,
+)
 from recorder.vault.retention import Verdict
 from recorder.vault.store import Store
 
 BATCH_SEGMENTS = 64  # at a time, so that nobody waits long for the lock
-ERASURE: Final = "unlink"  # the class of erasure: blocks are freed, not erased
+UNLINK: Final = "unlink"  # the weakest class of erasure: blocks are freed, not erased
+_BY_STRENGTH: tuple[Erasure, ...] = ("slot", "file", UNLINK)
+
+Segment = tuple[str, int]
+"""A journey's id, and the number of a segment in it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Erasure:
-    """What became of segments of one journey. ``failed``: for each that did not go, what stopped it."""
+class Outcome:
+    """What became of segments. ``failed``: for each that did not go, what stopped it. ``alarms``: what is wrong too."""
 
-    gone: tuple[int, ...] = ()
+    gone: tuple[Segment, ...] = ()
+    kept: tuple[Segment, ...] = ()
+    failed: Mapping[Segment, str] = field(default_factory=dict)
+    alarms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Doomed:
+    """What goes from one journey, and the tombstone that announced it. ``kept``: announced, and wanted by now."""
+
+    journey: JourneyRecord
+    segments: tuple[SegmentRecord, ...]
+    intent: Entry
     kept: tuple[int, ...] = ()
-    failed: dict[int, str] = field(default_factory=dict)
 
 
-def delete_segments(store: Store, journey_id: str, verdicts: Sequence[Verdict]) -> Erasure:
-    """Delete the segments of one journey that a plan gave up. StoreError where no tombstone can be written."""
+def delete_segments(store: Store, verdicts: Sequence[Verdict]) -> Outcome:
+    """Delete what a plan gave up: whole epochs, and segments without one. StoreError where no tombstone can be written.
+
+    An epoch in which anything is wanted by now stays whole.
+    """
     with store.lock():
-        journey = store.journey(journey_id)
-        doomed = [verdict for verdict in verdicts if _may_go(journey, verdict.footage.number)]
-        kept = tuple(v.footage.number for v in verdicts if v not in doomed)
-        if not doomed:
-            return Erasure(kept=kept)
-        numbers = [verdict.footage.number for verdict in doomed]
-        try:
-            intent = _announce(store, journey_id, doomed)
-        except StoreError as error:
-            if not diskio.is_full(error):
-                raise
-            _erase(journey.path, numbers[:1])  # makes the room for its own tombstone
-            intent = _announce(store, journey_id, doomed)
-        gone, failed = _erase(journey.path, numbers)
-        store.ledger.append(words.TOMBSTONE_DONE, _outcome(intent, gone, failed))
-        return Erasure(gone, kept, failed)
+        planned = {(verdict.footage.journey, verdict.footage.number): verdict for verdict in verdicts}
+        journeys = _journeys(store, {journey_id for journey_id, _ in planned})
+        going = {
+            (journey.id, segment.number): segment
+            for journey in journeys
+            for segment in journey.segments
+            if (journey.id, segment.number) in planned and not journey.held and not segment.live
+        }
+        free, alarms = _free_epochs(store, going)
+        going = {name: segment for name, segment in going.items() if segment.epoch is None or segment.epoch in free}
+        doomed = _announce_all(store, journeys, going, planned)
+        done = _carry_out(store, doomed, free)
+        return Outcome(done.gone, tuple(set(planned) - set(going)), done.failed, (*alarms, *done.alarms))
 
 
 def delete_log(store: Store, journey_id: str) -> bool:
@@ -62,33 +87,50 @@ def delete_log(store: Store, journey_id: str) -> bool:
         if strangers:
             raise StoreError(f"{journey.path} has strange files: {', '.join(strangers)}; remove them.")
         log = {"head": store.log(journey_id).head, "began": journey.began, "ended": journey.ended}
-        intent = store.ledger.append(
-            words.TOMBSTONE_INTENT, {"journey": journey_id, "erasure": ERASURE, "segments": [], "log": log}
-        )
+        intent = store.ledger.append(words.TOMBSTONE_INTENT, {"journey": journey_id, "segments": [], "log": log})
         _remove_directory(journey.path)
-        store.ledger.append(words.TOMBSTONE_DONE, _outcome(intent, (), {}))
+        store.ledger.append(words.TOMBSTONE_DONE, _conclusion(intent, UNLINK, (), {}))
         return True
 
 
-def finish_deletion(store: Store, intent: Entry) -> Erasure:
-    """Carry on after ``intent``, which a crash left without its end. What is held by now and whole stays."""
-    journey_id = str(intent.data.get("journey"))
-    numbers = [segment["number"] for segment in intent.data.get("segments", ())]
-    with store.lock(), diskio.disk_errors(f"the deletion in {journey_id} cannot be finished"):
-        try:
-            journey = store.journey(journey_id)
-        except NoSuchJourneyError:
-            store.ledger.append(words.TOMBSTONE_DONE, _outcome(intent, numbers, {}))
-            return Erasure(tuple(numbers))
-        whole = {segment.number for segment in journey.segments if segment.has_header}
-        kept = tuple(number for number in numbers if journey.held and number in whole)
-        gone, failed = _erase(journey.path, [number for number in numbers if number not in kept])
-        stays = "log" in intent.data and not _is_spent(journey)
-        if "log" in intent.data and not stays:
-            _remove_directory(journey.path)
-        event = words.TOMBSTONE_WITHDRAWN if kept or stays else words.TOMBSTONE_DONE
-        store.ledger.append(event, {**_outcome(intent, gone, failed), "kept": list(kept)})
-        return Erasure(gone, kept, failed)
+def finish_deletions(store: Store, intents: Iterable[Entry]) -> Outcome:
+    """Carry on after ``intents``, which a crash left without their ends. What is held by now and whole stays."""
+    with store.lock():
+        doomed: list[_Doomed] = []
+        gone: list[Segment] = []
+        for intent in intents:
+            journey_id = str(intent.data.get("journey"))
+            numbers = sorted({segment["number"] for segment in intent.data.get("segments", ())})
+            for journey in _journeys(store, {journey_id}):
+                kept = _wanted(store, journey, numbers)
+                segments = tuple(s for s in journey.segments if s.number in numbers and s.number not in kept)
+                doomed.append(_Doomed(journey, segments, intent, kept))
+                break
+            else:
+                gone += [(journey_id, number) for number in numbers]
+                store.ledger.append(words.TOMBSTONE_DONE, _conclusion(intent, UNLINK, numbers, {}))
+        going = {(one.journey.id, segment.number): segment for one in doomed for segment in one.segments}
+        free, alarms = _free_epochs(store, going)
+        done = _carry_out(store, doomed, free)
+        kept_too = tuple((one.journey.id, number) for one in doomed for number in one.kept)
+        return Outcome((*gone, *done.gone), kept_too, done.failed, (*alarms, *done.alarms))
+
+
+def erase_unused_keys(store: Store, seen: Collection[int]) -> tuple[str, ...]:
+    """Erase the keys under which no header lies any more, as after a step that failed; what is wrong with the keyring.
+
+    ``seen``: epochs of which headers were seen a moment ago; the card is asked only about the others. StoreError.
+    """
+    with store.lock():
+        keyring = store.headers.keyring
+        unused = set(keyring.keys()).difference(seen)
+        alarms = keyring.alarms
+        if unused:
+            unused -= {epoch for epoch, _, _ in sealed_headers(_paths(store))}
+        if unused:
+            keyring.erase(unused)
+            alarms = (*alarms, *(alarm for alarm in keyring.alarms if alarm not in alarms))
+        return alarms
 
 
 def remove_temp(path: Path) -> None:
@@ -102,12 +144,79 @@ def remove_temp(path: Path) -> None:
         diskio.sync_directory(path.parent)
 
 
-def _may_go(journey: JourneyRecord, number: int) -> bool:
-    return not journey.held and any(s.number == number and not s.live for s in journey.segments)
+def _paths(store: Store) -> list[Path]:
+    with diskio.disk_errors(f"{store.journeys_path} cannot be read"):
+        return sorted(filter(is_journey, store.journeys_path.iterdir()))
+
+
+def _journeys(store: Store, ids: Collection[str]) -> list[JourneyRecord]:
+    """Those that are still there."""
+    journeys = []
+    for journey_id in sorted(ids):
+        try:
+            journeys.append(store.journey(journey_id))
+        except NoSuchJourneyError:
+            continue  # another sweep was quicker
+    return journeys
+
+
+def _free_epochs(store: Store, going: Mapping[Segment, SegmentRecord]) -> tuple[frozenset[int], tuple[str, ...]]:
+    """The epochs of ``going`` whose keys nobody needs when it is gone; what is held in them lies in the clear by then.
+
+    And a sentence for each held header that nobody can have, and for each that cannot be written.
+    """
+    free = {segment.epoch for segment in going.values() if segment.epoch is not None}
+    others: dict[Path, list[tuple[int, int]]] = {}
+    for epoch, path, number in sealed_headers(_paths(store)) if free else ():
+        if epoch in free and (path.name, number) not in going:
+            others.setdefault(path, []).append((epoch, number))
+    alarms: list[str] = []
+    for path, sealed in others.items():
+        if store.journey(path.name).held:
+            try:
+                alarms += store.headers.make_clear(path, [number for _, number in sealed])
+                continue
+            except StoreError as error:
+                alarms.append(str(error))
+        free -= {epoch for epoch, _ in sealed}
+    return frozenset(free), tuple(alarms)
+
+
+def _wanted(store: Store, journey: JourneyRecord, numbers: Collection[int]) -> tuple[int, ...]:
+    """Of the segments of a held journey those that can still be opened."""
+    if not journey.held:
+        return ()
+    there = [segment.number for segment in journey.segments if segment.number in numbers and segment.has_header]
+    headers, _ = store.headers.get_all(journey.path, there)
+    return tuple(sorted(headers))
 
 
 def _is_spent(journey: JourneyRecord) -> bool:
     return not journey.held and not journey.segments and journey.ended is not None
+
+
+def _announce_all(
+    store: Store,
+    journeys: Iterable[JourneyRecord],
+    going: Mapping[Segment, SegmentRecord],
+    planned: Mapping[Segment, Verdict],
+) -> list[_Doomed]:
+    """A tombstone for each journey. StoreError."""
+    doomed = []
+    for journey in journeys:
+        segments = tuple(s for s in journey.segments if (journey.id, s.number) in going)
+        if not segments:
+            continue
+        verdicts = [planned[journey.id, segment.number] for segment in segments]
+        try:
+            intent = _announce(store, journey.id, verdicts)
+        except StoreError as error:
+            if not diskio.is_full(error):
+                raise
+            _unlink(journey.path, [segments[0].number])  # makes the room for its own tombstone
+            intent = _announce(store, journey.id, verdicts)
+        doomed.append(_Doomed(journey, segments, intent))
+    return doomed
 
 
 def _announce(store: Store, journey_id: str, doomed: Iterable[Verdict]) -> Entry:
@@ -121,24 +230,67 @@ def _announce(store: Store, journey_id: str, doomed: Iterable[Verdict]) -> Entry
         }
         for verdict in doomed
     ]
-    data = {"journey": journey_id, "erasure": ERASURE, "segments": segments}
-    return store.ledger.append(words.TOMBSTONE_INTENT, data)
+    return store.ledger.append(words.TOMBSTONE_INTENT, {"journey": journey_id, "segments": segments})
 
 
-def _outcome(intent: Entry, gone: Sequence[int], failed: dict[int, str]) -> dict[str, Any]:
+def _carry_out(store: Store, doomed: Sequence[_Doomed], free: Collection[int]) -> Outcome:
+    """What was announced: keys, then files, then the tombstones' other halves."""
+    epochs = {segment.epoch for one in doomed for segment in one.segments if segment.epoch in free}
+    erased, alarms = _erase(store, {epoch for epoch in epochs if epoch is not None})
+    gone: list[Segment] = []
+    failed: dict[Segment, str] = {}
+    for one in doomed:
+        try:
+            unlinked, stuck = _conclude(store, one, erased)
+        except StoreError as error:
+            alarms = (*alarms, str(error))
+            continue
+        gone += [(one.journey.id, number) for number in unlinked]
+        failed |= {(one.journey.id, number): error for number, error in stuck.items()}
+    return Outcome(tuple(gone), (), failed, alarms)
+
+
+def _conclude(store: Store, one: _Doomed, erased: Mapping[int, Erasure]) -> tuple[tuple[int, ...], dict[int, str]]:
+    """Unlink, and say so: what is gone, and what stopped the rest. StoreError."""
+    unlinked, stuck = _unlink(one.journey.path, [segment.number for segment in one.segments])
+    how = [UNLINK if s.was_clear or s.epoch is None else erased.get(s.epoch, UNLINK) for s in one.segments]
+    conclusion = _conclusion(one.intent, max(how, key=_BY_STRENGTH.index, default=UNLINK), unlinked, stuck)
+    stays = "log" in one.intent.data and not _is_spent(one.journey)
+    if "log" in one.intent.data and not stays:
+        _remove_directory(one.journey.path)
+    if one.kept or stays:
+        store.ledger.append(words.TOMBSTONE_WITHDRAWN, {**conclusion, "kept": list(one.kept)})
+    else:
+        store.ledger.append(words.TOMBSTONE_DONE, conclusion)
+    return unlinked, stuck
+
+
+def _erase(store: Store, epochs: Collection[int]) -> tuple[Mapping[int, Erasure], tuple[str, ...]]:
+    """How well each key was erased. Where the keyring fails, what is due goes all the same; the next sweep erases."""
+    if not epochs:
+        return {}, ()
+    keyring = store.headers.keyring
+    try:
+        erased = keyring.erase(epochs)
+    except StoreError as error:
+        return {}, (str(error),)
+    return erased, keyring.alarms
+
+
+def _conclusion(intent: Entry, erasure: Erasure, gone: Sequence[int], failed: Mapping[int, str]) -> dict[str, Any]:
     return {
         "journey": intent.data.get("journey"),
         "intent": intent.seq,
-        "erasure": ERASURE,
+        "erasure": erasure,
         "deleted": list(gone),
         "failed": [{"number": number, "error": error} for number, error in failed.items()],
     }
 
 
-def _erase(path: Path, numbers: Sequence[int]) -> tuple[tuple[int, ...], dict[int, str]]:
+def _unlink(path: Path, numbers: Sequence[int]) -> tuple[tuple[int, ...], dict[int, str]]:
     """Headers, bodies, directory: the numbers that are gone, and what stopped the others."""
     failed: dict[int, str] = {}
-    for file_of in (header_path, body_path):
+    for file_of in (head_path, header_path, body_path):
         for number in numbers:
             if number in failed:
                 continue  # a header that stays keeps its body

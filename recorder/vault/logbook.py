@@ -32,6 +32,7 @@ class Logbook:
         self.opened = self._by_number(words.SEGMENT_OPENED)
         self.sealed = self._by_number(words.SEGMENT_SEALED)
         self.torn = self._by_number(words.SEGMENT_TORN)
+        self.header_sealed = self._by_number(words.HEADER_SEALED)
 
     @property
     def first(self) -> Instant | None:
@@ -81,6 +82,23 @@ class Logbook:
     def last_of(self, number: int) -> Instant | None:
         """The newest frame of a sealed segment; None for any other."""
         return self._frame(self.sealed.get(number), "last_boottime_ns")
+
+    def epoch_of(self, number: int) -> int | None:
+        """The epoch whose key seals the header of a segment; None where none does, or its entry is lost."""
+        for book in (self.header_sealed, self.opened):
+            epoch = book[number].data.get("epoch") if number in book else None
+            if isinstance(epoch, int):
+                return epoch
+        return None
+
+    def was_clear(self, number: int) -> bool:
+        """Whether the header of a segment may ever have been on the card in the clear."""
+        opened = self.opened.get(number)
+        return opened is None or not isinstance(opened.data.get("epoch"), int) or self._was_held
+
+    @property
+    def _was_held(self) -> bool:
+        return any(entry.event == words.HOLD for entry in self.entries + self._witness)
 
     def _frame(self, entry: Entry | None, member: str) -> Instant | None:
         boottime_ns = None if entry is None else entry.data.get(member)

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from recorder.errors import LockTimeoutError
 from recorder.vault import age, diskio, words
+from recorder.vault.holds import read_hold
 from recorder.vault.journal import Entry, read_readable
 from recorder.vault.logbook import Logbook
-from recorder.vault.records import HOLD_NAME, LOG_NAME, body_path, header_path, read_hold
+from recorder.vault.records import HOLD_NAME, LOG_NAME, body_path, head_path, header_path
 from recorder.vault.store import Store, hold_hash
 
 _READ_BYTES = 1 << 20
@@ -59,8 +60,9 @@ def drop_headers_without_body(store: Store, journey_id: str) -> tuple[TornSegmen
             opened = _logbook(journey.path).opened.get(segment.number)
             if opened is not None and not segment.signed:
                 dropped.append(_sign(store, journey_id, segment.number, opened, _NO_BODY))
-            with diskio.disk_errors(f"{header_path(journey.path, segment.number)} cannot be removed"):
-                diskio.remove_file(header_path(journey.path, segment.number))
+            with diskio.disk_errors(f"the header of segment {segment.number} of {journey_id} cannot be removed"):
+                for file_of in (head_path, header_path):
+                    diskio.remove_file(file_of(journey.path, segment.number))
                 diskio.sync_directory(journey.path)
     return tuple(dropped)
 
@@ -97,7 +99,7 @@ def mend_hold(store: Store, journey_id: str) -> str | None:
             return words.RELEASE
         if log.about_hold(words.HOLD, hold_sha256) is not None:
             return None
-        hold = read_hold(path / HOLD_NAME)
+        hold = read_hold(path / HOLD_NAME).info
         store.log_hold(journey_id, hold.who, hold.reason)
         return words.HOLD
 

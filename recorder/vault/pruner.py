@@ -6,15 +6,14 @@ sweep works beside a running daemon and beside another sweep.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from recorder.errors import NoSuchJourneyError, RecorderError, StoreError
 from recorder.timekeeping import NS_PER_S, Clock, Instant
-from recorder.vault.deletion import BATCH_SEGMENTS, delete_log, delete_segments
+from recorder.vault.deletion import BATCH_SEGMENTS, delete_log, delete_segments, erase_unused_keys
 from recorder.vault.records import JourneyRecord
-from recorder.vault.retention import Policy, Reason, Verdict, plan
+from recorder.vault.retention import Footage, Policy, Reason, Verdict, plan
 from recorder.vault.store import Store
 
 
@@ -78,6 +77,7 @@ class Pruner:
         held = {journey.id for journey in journeys if journey.held}
         decided = plan(footage, held, now, self._policy, self._free_bytes(alarms))
         deleted, spared = self._delete(decided.delete, alarms)
+        self._look_after_keys(footage, alarms)
         if decided.short_bytes:
             alarms.append(
                 f"{decided.short_bytes} bytes are missing of the {self._policy.min_free_bytes} to be kept free, "
@@ -112,19 +112,23 @@ class Pruner:
     def _delete(self, verdicts: Sequence[Verdict], alarms: list[str]) -> tuple[list[Verdict], list[Verdict]]:
         deleted: list[Verdict] = []
         spared: list[Verdict] = []
-        for journey_id, batch in _batches(verdicts):
+        for batch in _batches(verdicts):
             try:
-                erasure = delete_segments(self._store, journey_id, batch)
-            except NoSuchJourneyError:
-                spared += batch  # another sweep was quicker
-                continue
+                outcome = delete_segments(self._store, batch)
             except RecorderError as error:
                 alarms.append(str(error))
                 continue
-            alarms += erasure.failed.values()
-            deleted += [verdict for verdict in batch if verdict.footage.number in erasure.gone]
-            spared += [verdict for verdict in batch if verdict.footage.number in erasure.kept]
+            alarms += [*outcome.failed.values(), *outcome.alarms]
+            deleted += [verdict for verdict in batch if _name(verdict) in outcome.gone]
+            spared += [verdict for verdict in batch if _name(verdict) in outcome.kept]
         return deleted, spared
+
+    def _look_after_keys(self, footage: Iterable[Footage], alarms: list[str]) -> None:
+        seen = {segment.epoch for segment in footage if segment.epoch is not None}
+        try:
+            alarms += [alarm for alarm in erase_unused_keys(self._store, seen) if alarm not in alarms]
+        except RecorderError as error:
+            alarms.append(str(error))
 
     def _delete_log(self, journey: JourneyRecord, alarms: list[str]) -> bool:
         if journey.held or journey.ended is None:
@@ -138,9 +142,20 @@ class Pruner:
             return False
 
 
-def _batches(verdicts: Sequence[Verdict]) -> Iterator[tuple[str, list[Verdict]]]:
-    """Neighbours of one journey, so many that nobody waits long for the lock; the order stays."""
-    for journey_id, neighbours in groupby(verdicts, key=lambda verdict: verdict.footage.journey):
-        batch = list(neighbours)
-        for start in range(0, len(batch), BATCH_SEGMENTS):
-            yield journey_id, batch[start : start + BATCH_SEGMENTS]
+def _name(verdict: Verdict) -> tuple[str, int]:
+    return verdict.footage.journey, verdict.footage.number
+
+
+def _batches(verdicts: Iterable[Verdict]) -> Iterator[list[Verdict]]:
+    """Whole epochs, so many segments at a time that nobody waits long for the lock; the order of the oldest stays."""
+    units: dict[object, list[Verdict]] = {}
+    for verdict in verdicts:
+        units.setdefault(verdict.footage.epoch or _name(verdict), []).append(verdict)
+    batch: list[Verdict] = []
+    for unit in units.values():
+        if batch and len(batch) + len(unit) > BATCH_SEGMENTS:
+            yield batch
+            batch = []
+        batch = batch + unit
+    if batch:
+        yield batch

@@ -5,16 +5,16 @@ sweep). Damage is a problem with a sentence, never an empty answer: what a lost 
 of the ledger, and where ``HOLD``, log and ledger do not agree, the journey is held.
 """
 
-import json
 import re
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recorder.errors import LockTimeoutError, StoreError
 from recorder.timekeeping import Instant, iso_utc
-from recorder.vault import diskio
+from recorder.vault import diskio, sealing
+from recorder.vault.holds import HoldError, read_hold
 from recorder.vault.journal import Entry, read_readable
 from recorder.vault.logbook import HoldInfo, Logbook
 from recorder.vault.retention import Footage
@@ -24,16 +24,17 @@ LEDGER_NAME = "ledger.jsonl"
 LOG_NAME = "log.jsonl"
 HOLD_NAME = "HOLD"
 Lock = Callable[[], AbstractContextManager[None]]
-_SEGMENT_FILE = re.compile(r"([0-9]{5,})\.(body|header)")
+_SEGMENT_FILE = re.compile(r"([0-9]{5,})\.(body|head|header)")
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentRecord:
     """One segment on the card. ``began``, ``ended``: ISO 8601 UTC of its oldest and newest frame, None where unknown.
 
-    ``size_bytes``: header and body, which is the size of the age file they make. ``first``: its oldest frame by both
-    clocks. ``torn``: it was never sealed, and nobody writes it. ``signed``: the log knows the hash of its body.
-    ``live``: a process is writing it.
+    ``size_bytes``: what it takes on the card. ``first``: its oldest frame by both clocks. ``epoch``: whose key seals
+    its header; None where none does. ``torn``: it was never sealed, and nobody writes it. ``signed``: the log knows the
+    hash of its body. ``live``: a process is writing it. ``has_header``: there is one, clear or sealed. ``was_clear``:
+    its header has been on the card in the clear, so that erasing a key no longer makes it go.
     """
 
     number: int
@@ -41,10 +42,12 @@ class SegmentRecord:
     began: str | None
     ended: str | None
     first: Instant | None
+    epoch: int | None
     torn: bool
     signed: bool
     live: bool
     has_header: bool
+    was_clear: bool
     has_body: bool
 
 
@@ -72,7 +75,7 @@ class JourneyRecord:
     @property
     def footage(self) -> tuple[Footage, ...]:
         """Its segments, as retention sees them."""
-        return tuple(Footage(self.id, s.number, s.size_bytes, s.first, s.live) for s in self.segments)
+        return tuple(Footage(self.id, s.number, s.size_bytes, s.first, s.live, s.epoch) for s in self.segments)
 
     @property
     def size_bytes(self) -> int:
@@ -80,9 +83,27 @@ class JourneyRecord:
         return sum(segment.size_bytes for segment in self.segments)
 
 
+def head_path(journey: Path, number: int) -> Path:
+    """Where the age header of a segment lies sealed."""
+    return journey / f"{number:05d}.head"
+
+
 def header_path(journey: Path, number: int) -> Path:
-    """Where the age header of a segment lies."""
+    """Where the age header of a segment lies in the clear: of one that was held, or opened while its journey was."""
     return journey / f"{number:05d}.header"
+
+
+def clear_headers(journey: Path) -> dict[int, bytes]:
+    """The age headers that a hold has put in the clear, by number. StoreError.
+
+    What a damaged ``HOLD`` carried is not among them; that it is damaged is one of the journey's problems.
+    """
+    headers: dict[int, bytes] = {}
+    with diskio.disk_errors(f"{journey} cannot be read"), suppress(FileNotFoundError, HoldError):
+        headers |= read_hold(journey / HOLD_NAME).headers
+    with diskio.disk_errors(f"the headers of {journey} cannot be read"):
+        headers |= {int(path.stem): path.read_bytes() for path in journey.glob("*.header") if path.stem.isdecimal()}
+    return headers
 
 
 def body_path(journey: Path, number: int) -> Path:
@@ -186,7 +207,8 @@ def _held(path: Path, has_file: bool, log: Logbook, problems: list[str]) -> tupl
     hold = log.hold
     if has_file:
         try:
-            hold = read_hold(path / HOLD_NAME)
+            with diskio.disk_errors(f"{path / HOLD_NAME} cannot be read"):
+                hold = read_hold(path / HOLD_NAME).info
         except StoreError as error:
             problems.append(str(error))
         if not log.held:
@@ -196,37 +218,44 @@ def _held(path: Path, has_file: bool, log: Logbook, problems: list[str]) -> tupl
     return has_file or log.held, hold if has_file or log.held else None
 
 
-def read_hold(path: Path) -> HoldInfo:
-    """Who, when and why, from a ``HOLD``; StoreError where it cannot be read or says something else."""
-    with diskio.disk_errors(f"{path} cannot be read"):
-        data = path.read_bytes()
-    try:
-        members = json.loads(data)
-        return HoldInfo(str(members["who"]), str(members["when"]), str(members["reason"]))
-    except (ValueError, LookupError, TypeError) as error:
-        raise StoreError(f"{path} is damaged; what it holds is kept.") from error
-
-
 def _segment(path: Path, number: int, log: Logbook, problems: list[str]) -> SegmentRecord:
-    header, body = header_path(path, number), body_path(path, number)
-    header_bytes, body_bytes = _size(header, problems), _size(body, problems)
+    head_bytes, header_bytes, body_bytes = (
+        _size(file_of(path, number), problems) for file_of in (head_path, header_path, body_path)
+    )
     is_sealed = number in log.sealed
+    body = body_path(path, number)
     is_live = not is_sealed and body_bytes is not None and _is_live(body, problems)
-    if header_bytes is None and body_bytes is not None:
+    has_header = head_bytes is not None or header_bytes is not None
+    if not has_header and body_bytes is not None:
         problems.append(f"{body} has no header: nobody can open it.")
     first = log.first_of(number)
+    epoch = log.epoch_of(number)
+    if epoch is None and head_bytes is not None:
+        epoch = _epoch_on(head_path(path, number), problems)
     return SegmentRecord(
         number=number,
-        size_bytes=(header_bytes or 0) + (body_bytes or 0),
+        size_bytes=sum(size or 0 for size in (head_bytes, header_bytes, body_bytes)),
         began=_iso(first),
         ended=_iso(log.last_of(number)),
         first=first,
+        epoch=None if head_bytes is None else epoch,
         torn=not is_sealed and not is_live,
         signed=is_sealed or number in log.torn,
         live=is_live,
-        has_header=header_bytes is not None,
+        has_header=has_header,
+        was_clear=log.was_clear(number) or head_bytes is None,
         has_body=body_bytes is not None,
     )
+
+
+def _epoch_on(head: Path, problems: list[str]) -> int | None:
+    """Asked of the sealed header itself, where the log does not say. None where it is damaged."""
+    try:
+        with diskio.disk_errors(f"{head} cannot be read"), head.open("rb") as file:
+            return sealing.epoch_of(file.read(sealing.EPOCH_BYTES))
+    except StoreError as error:
+        problems.append(str(error))
+        return None
 
 
 def _is_live(body: Path, problems: list[str]) -> bool:

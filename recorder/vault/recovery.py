@@ -140,11 +140,12 @@ class _Recovery:
         """Finish what the ledger has announced and not concluded; how many entries that took to find out."""
         with self._store.lock():  # a deletion that still runs holds it from beginning to end: these have stopped
             way_back = _WayBack(self._store.ledger.path)
-            for intent in way_back.intents.values():
-                with self._alarming():
-                    erasure = deletion.finish_deletion(self._store, intent)
-                    self._alarms += erasure.failed.values()
-                    self._deletions.append(str(intent.data.get("journey")))
+            intents = way_back.intents.values()
+            if intents:
+                with self._alarming(), diskio.disk_errors("deletions that were begun cannot be finished"):
+                    outcome = deletion.finish_deletions(self._store, intents)
+                    self._alarms += [*outcome.failed.values(), *outcome.alarms]
+                    self._deletions += [str(intent.data.get("journey")) for intent in intents]
         return way_back.length
 
     def _mend_journey(self, journey: JourneyRecord) -> None:

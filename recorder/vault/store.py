@@ -6,7 +6,6 @@ the pruner's. The numbered procedures are in the README.
 """
 
 import hashlib
-import json
 import secrets
 import shutil
 import threading
@@ -17,9 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from recorder.errors import LockTimeoutError, NoSuchJourneyError, StoreError
-from recorder.timekeeping import NS_PER_S, Clock, iso_utc
+from recorder.timekeeping import NS_PER_S, Clock
 from recorder.vault import age, diskio, words
+from recorder.vault.headers import Headers
+from recorder.vault.holds import render_hold
 from recorder.vault.journal import GENESIS, DeviceKey, Journal
+from recorder.vault.keyring import Keyring
 from recorder.vault.records import (
     HOLD_NAME,
     JOURNEYS_NAME,
@@ -28,23 +30,37 @@ from recorder.vault.records import (
     JourneyRecord,
     SegmentRecord,
     body_path,
-    header_path,
     is_journey,
     read_journey_twice,
     read_journeys,
 )
 from recorder.vault.segment import SegmentWriter, utc_at
+from recorder.vault.slots import Slot
 
 __all__ = ["JourneyRecord", "SegmentRecord", "Store"]
+
+
+EPOCH_S = 600.0  # 144 keys in a day, and as many writes to the slot
 
 
 class Store:
     """One store, as one process sees it. Its methods may be called from any thread."""
 
-    def __init__(self, root: Path, key: DeviceKey, recipients: Sequence[age.X25519Recipient], clock: Clock) -> None:
+    def __init__(
+        self,
+        root: Path,
+        key: DeviceKey,
+        recipients: Sequence[age.X25519Recipient],
+        clock: Clock,
+        *,
+        slots: Sequence[Slot],
+        epoch_s: float = EPOCH_S,
+    ) -> None:
+        """``slots``: where the secret of the keyring may lie, best first. ``epoch_s``: what is erased together."""
         self.root = root
         self.key = key
         self.clock = clock
+        self.headers = Headers(Keyring(root, slots, epoch_s))
         self.ledger = Journal(root / LEDGER_NAME, key, clock)
         self._recipients = tuple(recipients)
         self._mutex = threading.RLock()
@@ -151,29 +167,26 @@ class Store:
     # --- holds ---------------------------------------------------------------------------------------------------
 
     def hold(self, journey_id: str, who: str, reason: str) -> None:
-        """Keep a journey until it is released; every call is logged. NoSuchJourneyError, StoreError."""
+        """Keep a journey until it is released; every call is logged. NoSuchJourneyError, StoreError.
+
+        Its headers lie in the clear when this returns; those that nobody can have any more are named in the log.
+        """
         with self.lock(), diskio.disk_errors(f"{journey_id} cannot be held"):
-            path = self._path_of(journey_id) / HOLD_NAME
-            if not path.exists():
-                diskio.create_file(path, self._hold_file(journey_id, who, reason))
-            self.log_hold(journey_id, who, reason)
+            path = self._path_of(journey_id)
+            numbers = [segment.number for segment in self.journey(journey_id).segments if segment.has_header]
+            if (path / HOLD_NAME).exists():
+                lost = self.headers.make_clear(path, numbers)
+            else:
+                headers, lost = self.headers.get_all(path, numbers)
+                hold = render_hold(journey_id, (who, reason), self.clock.now(), headers)
+                diskio.create_file(path / HOLD_NAME, hold)
+            self.log_hold(journey_id, who, reason, lost)
 
-    def _hold_file(self, journey_id: str, who: str, reason: str) -> bytes:
-        now = self.clock.now()
-        members = {
-            "journey": journey_id,
-            "who": who,
-            "when": iso_utc(now.utc_ns),
-            "clock": now.quality,
-            "reason": reason,
-            "id": secrets.token_hex(8),  # so that no two holds are the same file, and none is taken for a released one
-        }
-        return json.dumps(members).encode("ascii") + b"\n"
-
-    def log_hold(self, journey_id: str, who: str, reason: str) -> None:
+    def log_hold(self, journey_id: str, who: str, reason: str, lost: Sequence[str] = ()) -> None:
         """Say in log and ledger that the ``HOLD`` that is there holds. The second half of :meth:`hold`."""
         hold_sha256 = hold_hash(self._path_of(journey_id) / HOLD_NAME)
-        self.log(journey_id).append(words.HOLD, {"who": who, "reason": reason, "hold_sha256": hold_sha256})
+        data: dict[str, Any] = {"who": who, "reason": reason, "hold_sha256": hold_sha256}
+        self.log(journey_id).append(words.HOLD, {**data, "lost": list(lost)} if lost else data)
         self.note_in_ledger(words.HOLD, journey_id, who=who, reason=reason)
 
     def release(self, journey_id: str, who: str, reason: str) -> None:
@@ -183,7 +196,9 @@ class Store:
                 raise StoreError(f"{journey_id} is not held; there is nothing to release.")
             path = self._path_of(journey_id) / HOLD_NAME
             hold_sha256 = hold_hash(path) if path.exists() else None
-            self.log(journey_id).append(words.RELEASE, {"who": who, "reason": reason, "hold_sha256": hold_sha256})
+            self.log(journey_id).append(
+                words.RELEASE, {"who": who, "reason": reason, "hold_sha256": hold_sha256, "headers": "stay-clear"}
+            )
             self.remove_hold(journey_id, who, reason)
 
     def remove_hold(self, journey_id: str, who: str, reason: str) -> None:
@@ -204,14 +219,19 @@ class Store:
         where the number was used before or the journey has ended.
         """
         with self.lock():
-            self._refuse_segment(self.journey(journey_id), number)
-            path = self._path_of(journey_id)
+            journey = self.journey(journey_id)
+            self._refuse_segment(journey, number)
             header, file_key = age.new_header(self._recipients)
-            with diskio.disk_errors(f"segment {number} of {journey_id} cannot be opened"):
-                diskio.create_file(header_path(path, number), header)
+            if journey.held:
+                epoch = None
+                self.headers.put_clear(journey.path, number, header)
+            else:
+                epoch = self.headers.put_sealed(journey.path, number, header, self.clock.now().boottime_ns)
             log = self.log(journey_id)
-            log.append(words.SEGMENT_OPENED, self._opening(number, header, first_captured_ns))
-            return SegmentWriter(body_path(path, number), number, file_key, log, clock=self.clock, nothing=nothing)
+            log.append(words.SEGMENT_OPENED, self._opening(number, header, first_captured_ns, epoch))
+            return SegmentWriter(
+                body_path(journey.path, number), number, file_key, log, clock=self.clock, nothing=nothing
+            )
 
     def _refuse_segment(self, journey: JourneyRecord, number: int) -> None:
         if journey.ended is not None:
@@ -219,11 +239,12 @@ class Store:
         if number < journey.next_segment:
             raise StoreError(f"{journey.id} has had a segment {number}; the next one is {journey.next_segment}.")
 
-    def _opening(self, number: int, header: bytes, first_captured_ns: int) -> dict[str, Any]:
+    def _opening(self, number: int, header: bytes, first_captured_ns: int, epoch: int | None) -> dict[str, Any]:
         now = self.clock.now()
         return {
             "number": number,
             "header_sha256": hashlib.sha256(header).hexdigest(),
+            "epoch": epoch,
             "first_utc": utc_at(now, first_captured_ns),
             "first_boottime_ns": first_captured_ns,
         }

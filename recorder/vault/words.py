@@ -14,6 +14,7 @@ WITHDRAWN: Final = "withdrawn"
 SEGMENT_OPENED: Final = "segment-opened"
 SEGMENT_SEALED: Final = "segment-sealed"
 SEGMENT_TORN: Final = "segment-torn"
+HEADER_SEALED: Final = "header-sealed"
 HOLD: Final = "hold"
 RELEASE: Final = "release"
 
@@ -24,9 +25,14 @@ TOMBSTONE_INTENT: Final = "tombstone-intent"
 TOMBSTONE_DONE: Final = "tombstone-done"
 TOMBSTONE_WITHDRAWN: Final = "tombstone-withdrawn"
 RECOVERED: Final = "recovered"
+CLOCK_KNOWN: Final = "clock-known"
+CLOCK_ERA: Final = "clock-era"
+POWERED: Final = "powered"
 
 # --- both
 LOG_TORN: Final = "log-torn"
 
-WRITTEN_AFTERWARDS: Final = frozenset({SEGMENT_TORN, HOLD, RELEASE, LOG_TORN, "export-began", "exported"})
+WRITTEN_AFTERWARDS: Final = frozenset(
+    {SEGMENT_TORN, HEADER_SEALED, HOLD, RELEASE, LOG_TORN, "export-began", "exported"}
+)
 """Entries that may be written long after a journey's last living moment, and so say nothing about it."""

@@ -16,6 +16,7 @@ from recorder.timekeeping import Instant, SystemClock
 from recorder.vault.age import X25519Identity
 from recorder.vault.journal import DeviceKey
 from recorder.vault.records import JourneyRecord
+from recorder.vault.slots import Slot
 from recorder.vault.store import Store
 
 WITHIN_S = 20.0
@@ -26,7 +27,7 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         key = DeviceKey.load_or_create(folder / "device.key")
-        self.store = Store(folder / "store", key, (X25519Identity.generate().recipient,), SystemClock())
+        self.store = Store(folder / "store", key, (X25519Identity.generate().recipient,), SystemClock(), slots=[Slot.at(folder / "slot")])
         self.store.prepare()
         self.posted: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.clerk = Clerk(self.store, SystemClock(), self.posted.put)

@@ -12,6 +12,7 @@ from recorder.vault.age import X25519Identity
 from recorder.vault.journal import DeviceKey
 from recorder.vault.recovery import recover
 from recorder.vault.segment import SegmentWriter
+from recorder.vault.slots import Slot
 from recorder.vault.store import Store
 from tests.vault.kit import CONSENT, Facts, FakeClock
 
@@ -31,7 +32,7 @@ class Van:
     def build(cls, folder: Path) -> "Van":
         clock, identity = FakeClock(), X25519Identity.generate()
         key = DeviceKey.load_or_create(folder / "device.key")
-        store = Store(folder / "store", key, [identity.recipient], clock)
+        store = Store(folder / "store", key, [identity.recipient], clock, slots=[Slot.at(folder / "slot")])
         store.prepare()
         return cls(store, clock, identity)
 

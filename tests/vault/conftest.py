@@ -5,7 +5,7 @@ import pytest
 from recorder.vault.age import X25519Identity
 from recorder.vault.journal import DeviceKey
 from recorder.vault.store import Store
-from tests.vault.kit import CONSENT, FakeClock
+from tests.vault.kit import CONSENT, FakeClock, make_slot
 
 
 @pytest.fixture
@@ -25,7 +25,9 @@ def identity() -> X25519Identity:
 
 @pytest.fixture
 def store(tmp_path: Path, key: DeviceKey, identity: X25519Identity, clock: FakeClock) -> Store:
-    store = Store(tmp_path / "store", key, [identity.recipient], clock)
+    """Each segment has an epoch of its own, and goes by itself; how epochs go: test_epochs."""
+    slots = [make_slot(tmp_path / "slot")]
+    store = Store(tmp_path / "store", key, [identity.recipient], clock, slots=slots, epoch_s=0)
     store.prepare()
     return store
 

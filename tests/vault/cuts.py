@@ -23,7 +23,7 @@ from typing import Any, Literal
 Death = Literal["killed", "half", "unsynced", "forgotten"]
 DEATHS: tuple[Death, ...] = ("killed", "half", "unsynced", "forgotten")
 
-_WRITING = ("write", "fsync", "fdatasync", "rename", "unlink", "mkdir", "rmdir", "ftruncate")
+_WRITING = ("write", "pwrite", "fsync", "fdatasync", "rename", "unlink", "mkdir", "rmdir", "ftruncate")
 _CUT, _DONE, _FAILED = 77, 0, 1
 
 
@@ -35,6 +35,7 @@ class _Cutter:
         self._death = death
         self._real = {name: getattr(os, name) for name in (*_WRITING, "open")}
         self._synced_bytes: dict[Path, int] = {}
+        self._overwritten: dict[Path, list[tuple[int, bytes]]] = {}  # what lay there before, since the last sync
         self._undo: list[tuple[Path, Callable[[], object]]] = []  # per directory, in order
         self._backup = Path(tempfile.mkdtemp(prefix="cuts"))
         self._backup_numbers = itertools.count()
@@ -50,6 +51,9 @@ class _Cutter:
             for path, size_bytes in self._synced_bytes.items():
                 if path.exists() and path.stat().st_size > size_bytes:
                     os.truncate(path, size_bytes)
+            for path, before in self._overwritten.items():
+                for offset, data in reversed(before):
+                    self._restore(path, offset, data)
         for name, real in self._real.items():
             setattr(os, name, real)
         if self._death == "forgotten":
@@ -68,6 +72,19 @@ class _Cutter:
             self._real["write"](fd, bytes(data)[: len(data) // 2])
         self._count()
         return int(self._real["write"](fd, data))
+
+    def _pwrite(self, fd: int, data: bytes, offset: int) -> int:
+        before = os.pread(fd, len(data), offset)
+        self._overwritten.setdefault(Path(f"/proc/self/fd/{fd}").readlink(), []).append((offset, before))
+        if self._left == 1 and self._death == "half":
+            self._real["pwrite"](fd, bytes(data)[: len(data) // 2], offset)
+        self._count()
+        return int(self._real["pwrite"](fd, data, offset))
+
+    def _restore(self, path: Path, offset: int, data: bytes) -> None:
+        fd = self._real["open"](path, os.O_WRONLY)
+        self._real["pwrite"](fd, data, offset)
+        os.close(fd)
 
     def _fsync(self, fd: int) -> None:
         self._count()
@@ -134,6 +151,7 @@ class _Cutter:
             self._undo = [(directory, undo) for directory, undo in self._undo if directory != path]
         elif path in self._synced_bytes:
             self._synced_bytes[path] = os.fstat(fd).st_size
+            self._overwritten.pop(path, None)
 
 
 def run_and_cut(action: Callable[[], object], at: int, death: Death) -> bool:

@@ -10,8 +10,12 @@ from recorder.errors import AgeTruncatedError
 from recorder.mp4 import free_box
 from recorder.timekeeping import NS_PER_S, ClockQuality, Instant, parse_iso_utc
 from recorder.vault.age import X25519Identity, decrypt
+from recorder.vault.headers import Headers
 from recorder.vault.journal import DeviceKey, complete_lines, read_entries, verify_chain
-from recorder.vault.store import Store
+from recorder.vault.keyring import Keyring
+from recorder.vault.records import body_path
+from recorder.vault.slots import SLOT_BYTES, Slot
+from recorder.vault.store import EPOCH_S, Store
 
 START_UTC_NS = parse_iso_utc("2026-11-22T13:11:43.000Z")
 CONSENT = {"notice_sha256": "ab" * 32, "language": "en", "notice_finished": True}
@@ -68,9 +72,38 @@ def init_segment() -> bytes:
     return (16).to_bytes(4, "big") + b"ftypisom" + bytes(4) + free_box(24)
 
 
+def make_slot(path: Path) -> Slot:
+    """Memory that forgets, as a clock chip has it; here it is a file."""
+    path.write_bytes(bytes(SLOT_BYTES))
+    return Slot(path, "slot")
+
+
+def header_of(journey: Path, number: int) -> bytes:
+    """The age header of a segment, as the recorder beside whose store ``slot`` lies has it, clear or sealed."""
+    root = journey.parent.parent
+    headers, problems = Headers(Keyring(root, [Slot(root.with_name("slot"), "slot")], EPOCH_S)).get_all(
+        journey, [number]
+    )
+    assert problems == ()
+    return headers[number]
+
+
+def age_file(journey: Path, number: int) -> bytes:
+    """Header and body of a segment: what an export makes of them."""
+    return header_of(journey, number) + body_path(journey, number).read_bytes()
+
+
 def open_like(store: Store) -> Store:
     """The same store as another process would see it."""
-    return Store(store.root, store.key, store._recipients, store.clock)
+    keyring = store.headers.keyring
+    return Store(
+        store.root,
+        store.key,
+        store._recipients,
+        store.clock,
+        slots=keyring._slots,
+        epoch_s=keyring._epoch_ns / NS_PER_S,
+    )
 
 
 def record_segment(
@@ -104,8 +137,7 @@ def whole_chunks(journey: Path, number: int, identity: X25519Identity) -> bytes:
 
 
 def _decrypted(journey: Path, number: int, identity: X25519Identity) -> Iterator[bytes]:
-    header, body = (journey / f"{number:05d}.{kind}" for kind in ("header", "body"))
-    yield from decrypt(io.BytesIO(header.read_bytes() + body.read_bytes()), [identity])
+    yield from decrypt(io.BytesIO(age_file(journey, number)), [identity])
 
 
 def assert_logs_sound(store: Store, key: DeviceKey) -> None:

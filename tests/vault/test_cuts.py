@@ -18,6 +18,7 @@ from recorder.vault.journal import DeviceKey, read_entries
 from recorder.vault.pruner import Pruner
 from recorder.vault.recovery import recover
 from recorder.vault.retention import Policy
+from recorder.vault.slots import Slot
 from recorder.vault.store import Store
 from tests.vault.cuts import DEATHS, Death, each_cut, run_and_cut
 from tests.vault.kit import (
@@ -43,11 +44,15 @@ class World:
         self.store = store
         self._keep = keep
         self._notes = keep.with_suffix(".notes")
+        self._slot = store.root.with_name("slot")
+        self._keep_slot = keep.with_suffix(".slot")
         shutil.copytree(store.root, keep)
+        shutil.copy(self._slot, self._keep_slot)
 
     def restore(self) -> None:
         shutil.rmtree(self.store.root)
         shutil.copytree(self._keep, self.store.root)
+        shutil.copy(self._keep_slot, self._slot)
         self._notes.write_bytes(b"")
 
     def note(self, what: object) -> None:
@@ -104,8 +109,8 @@ def test_preparing_a_store(tmp_path: Path, key: DeviceKey, clock: FakeClock, dea
     def fresh() -> None:
         shutil.rmtree(tmp_path / "deep", ignore_errors=True)
 
-    for _ in each_cut(lambda: Store(root, key, [], clock).prepare(), death, fresh):
-        store = Store(root, key, [], clock)
+    for _ in each_cut(lambda: Store(root, key, [], clock, slots=[Slot.at(tmp_path / "slot")]).prepare(), death, fresh):
+        store = Store(root, key, [], clock, slots=[Slot.at(tmp_path / "slot")])
         store.prepare()
         assert [entry.event for entry in read_entries(store.ledger.path)][-1] == words.STORE_CREATED
         assert_recovered(store)
@@ -291,7 +296,7 @@ def test_recovery_itself(world: Callable[[], World], store: Store, clock: FakeCl
     clock.advance(20)
     assert run_and_cut(lambda: sweep(open_like(store), clock), 4, "killed")
     assert run_and_cut(lambda: open_like(store).hold(holding, "panel", "button"), 5, "killed")
-    assert run_and_cut(lambda: open_like(store).open_segment(torn, 1, clock.now_ns), 9, "killed")
+    assert run_and_cut(lambda: open_like(store).open_segment(torn, 1, clock.now_ns), 24, "killed")
     assert run_and_cut(lambda: open_like(store).begin_journey(CONSENT), 3, "killed")
     with store.ledger.path.open("ab") as ledger:
         ledger.write(b'{"seq":')

@@ -80,7 +80,7 @@ def test_entries_that_say_nonsense_are_not_believed(store: Store, journey_id: st
 def test_a_body_without_header_is_reported(store: Store, journey_id: str, clock: FakeClock) -> None:
     """It opens to nobody, and somebody should know."""
     record_segment(store, journey_id, clock)
-    (store.journeys_path / journey_id / "00001.header").unlink()
+    (store.journeys_path / journey_id / "00001.head").unlink()
     assert store.journey(journey_id).problems == (
         f"{store.journeys_path / journey_id / '00001.body'} has no header: nobody can open it.",
     )

@@ -65,7 +65,6 @@ def test_a_tombstone_says_what_when_and_why(store: Store, journey_id: str, clock
         words.TOMBSTONE_INTENT,
         {
             "journey": journey_id,
-            "erasure": "unlink",
             "segments": [
                 {
                     "number": 1,
@@ -80,7 +79,7 @@ def test_a_tombstone_says_what_when_and_why(store: Store, journey_id: str, clock
     intent_seq = read_entries(store.ledger.path)[-2].seq
     assert done == (
         words.TOMBSTONE_DONE,
-        {"journey": journey_id, "erasure": "unlink", "intent": intent_seq, "deleted": [1], "failed": []},
+        {"journey": journey_id, "erasure": "slot", "intent": intent_seq, "deleted": [1], "failed": []},
     )
     assert [(v.footage.number, v.reason) for v in report.deleted] == [(1, Reason.DUE)]
     assert (report.deleted_bytes, report.kept_bytes, report.alarms) == (size_bytes, 0, ())
@@ -130,7 +129,6 @@ def test_the_last_of_a_journey_is_its_log(store: Store, journey_id: str, clock: 
         words.TOMBSTONE_INTENT,
         {
             "journey": journey_id,
-            "erasure": "unlink",
             "segments": [],
             "log": {"head": head, "began": "2026-11-22T13:11:43.000Z", "ended": "2026-11-22T13:11:53.000Z"},
         },
@@ -235,7 +233,7 @@ def test_long_deletions_let_others_in(
     ]
 
 
-@pytest.mark.parametrize("kind", ["header", "body"])
+@pytest.mark.parametrize("kind", ["head", "body"])
 def test_a_segment_that_will_not_go_is_an_alarm_and_the_others_go(
     store: Store, journey_id: str, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

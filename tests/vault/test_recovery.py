@@ -117,9 +117,9 @@ def test_a_segment_taken_or_deleted_while_recovery_looks_is_left_to_others(
 
 def test_a_hold_the_log_knows_needs_no_mending(store: Store, journey_id: str, clock: FakeClock) -> None:
     """Another problem of the same journey does not make a hold half-done."""
-    store.hold(journey_id, "panel", "button")
     record_segment(store, journey_id, clock)
-    (store.journeys_path / journey_id / "00001.header").unlink()
+    store.hold(journey_id, "panel", "button")
+    (store.journeys_path / journey_id / "00001.head").unlink()
     report = recover(store)
     assert (report.holds, len(report.alarms)) == ((), 1)
 

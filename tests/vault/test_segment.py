@@ -18,9 +18,10 @@ from recorder.vault import words
 from recorder.vault.age import CHUNK_BYTES, NONCE_BYTES, X25519Identity
 from recorder.vault.journal import read_entries
 from recorder.vault.padding import BoxTracker, padding
+from recorder.vault.sealing import epoch_of
 from recorder.vault.segment import SegmentWriter
 from recorder.vault.store import Store
-from tests.vault.kit import Facts, FakeClock, fragment, init_segment, plaintext, whole_chunks
+from tests.vault.kit import Facts, FakeClock, age_file, fragment, header_of, init_segment, plaintext, whole_chunks
 
 SEALED_CHUNK_BYTES = CHUNK_BYTES + 16
 
@@ -57,7 +58,7 @@ def test_a_sealed_segment_is_a_stock_age_file(
     writer.write(mp4, "all")
     assert writer.seal("rotation", Facts(clock.now_ns, clock.now_ns)) == "all"
     (tmp_path / "identity.txt").write_text(identity.text + "\n")
-    joined = (path / "00001.header").read_bytes() + (path / "00001.body").read_bytes()
+    joined = age_file(path, 1)
     age = shutil.which("age")
     assert age is not None, "Debian's age is part of the test machine"
     opened = subprocess.run([age, "-d", "-i", tmp_path / "identity.txt"], input=joined, capture_output=True, check=True)
@@ -76,7 +77,8 @@ def test_the_log_knows_header_and_body(writer: SegmentWriter, path: Path, clock:
         words.SEGMENT_OPENED,
         {
             "number": 1,
-            "header_sha256": hashlib.sha256((path / "00001.header").read_bytes()).hexdigest(),
+            "header_sha256": hashlib.sha256(header_of(path, 1)).hexdigest(),
+            "epoch": epoch_of((path / "00001.head").read_bytes()),
             "first_utc": "2026-11-22T13:11:43.000Z",
             "first_boottime_ns": first_ns,
         },
@@ -243,7 +245,7 @@ def test_nothing_of_the_plaintext_is_on_the_card(writer: SegmentWriter, store: S
 
 def _hunt(root: Path, secret: bytes) -> None:
     files = [path for path in root.rglob("*") if path.is_file()]
-    assert len(files) == 4  # ledger, log, header, body
+    assert len(files) == 6  # ledger, two copies of the keyring, log, header, body
     for path in files:
         data = path.read_bytes()
         for marker in (secret[4:], b"SECRET", b"moof", b"mdat", b"ftyp", b"moov", b"\x00\x00\x00\x01\x67"):

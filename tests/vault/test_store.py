@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from recorder.errors import LockTimeoutError, NoSuchJourneyError, StoreError
-from recorder.vault import words
+from recorder.vault import sealing, words
 from recorder.vault.age import X25519Identity
 from recorder.vault.journal import DeviceKey, read_entries
 from recorder.vault.logbook import HoldInfo
 from recorder.vault.records import JourneyRecord, SegmentRecord, read_journeys
+from recorder.vault.slots import Slot
 from recorder.vault.store import Store
 from tests.vault.kit import CONSENT, Facts, FakeClock, assert_logs_sound, events, fragment, open_like, record_segment
 
@@ -33,10 +34,12 @@ def test_everything_is_for_the_owner_only(store: Store, journey_id: str, clock: 
     assert modes == {
         ".": 0o700,
         "ledger.jsonl": 0o600,
+        "keyring.0": 0o600,
+        "keyring.1": 0o600,
         "journeys": 0o700,
         f"journeys/{journey_id}": 0o700,
         f"journeys/{journey_id}/log.jsonl": 0o600,
-        f"journeys/{journey_id}/00001.header": 0o600,
+        f"journeys/{journey_id}/00001.head": 0o600,
         f"journeys/{journey_id}/00001.body": 0o600,
         f"journeys/{journey_id}/HOLD": 0o600,
     }
@@ -55,7 +58,7 @@ def test_preparing_again_changes_nothing_but_modes(store: Store) -> None:
 def test_a_place_that_cannot_be_a_store_is_named(tmp_path: Path, key: DeviceKey, clock: FakeClock) -> None:
     """One sentence that names the path."""
     (tmp_path / "file").write_text("not a directory")
-    store = Store(tmp_path / "file" / "store", key, [], clock)
+    store = Store(tmp_path / "file" / "store", key, [], clock, slots=[Slot.at(tmp_path / "slot")])
     with pytest.raises(StoreError, match=r"file/store cannot be prepared as a store: Not a directory\."):
         store.prepare()
 
@@ -135,7 +138,10 @@ def test_a_record_tells_all(store: Store, clock: FakeClock) -> None:
     store.hold(journey_id, "panel", "button")
 
     def size_of(number: int) -> int:
-        return sum((path / f"{number:05d}.{kind}").stat().st_size for kind in ("header", "body"))
+        return sum((path / f"{number:05d}.{kind}").stat().st_size for kind in ("head", "body"))
+
+    def epoch(number: int) -> int | None:
+        return sealing.epoch_of((path / f"{number:05d}.head").read_bytes())
 
     assert store.journey(journey_id) == JourneyRecord(
         id=journey_id,
@@ -150,15 +156,15 @@ def test_a_record_tells_all(store: Store, clock: FakeClock) -> None:
         segments=(
             SegmentRecord(
                 1, size_of(1), "2026-11-22T13:11:43.000Z", "2026-11-22T13:11:53.000Z", first,
-                torn=False, signed=True, live=False, has_header=True, has_body=True,
+                epoch=epoch(1), torn=False, signed=True, live=False, has_header=True, was_clear=True, has_body=True,
             ),
             SegmentRecord(
                 2, size_of(2), "2026-11-22T13:11:53.000Z", None, second,
-                torn=True, signed=False, live=False, has_header=True, has_body=True,
+                epoch=epoch(2), torn=True, signed=False, live=False, has_header=True, was_clear=True, has_body=True,
             ),
             SegmentRecord(
                 3, size_of(3), "2026-11-22T13:11:58.000Z", None, third,
-                torn=False, signed=False, live=True, has_header=True, has_body=True,
+                epoch=epoch(3), torn=False, signed=False, live=True, has_header=True, was_clear=True, has_body=True,
             ),
         ),
         next_segment=4,
@@ -211,7 +217,7 @@ def test_a_clock_set_during_the_journey_proves_what_came_before(store: Store, cl
 def test_a_number_is_used_once(store: Store, journey_id: str, clock: FakeClock) -> None:
     """Not again after a seal, not again after a deletion; gaps are allowed."""
     record_segment(store, journey_id, clock)
-    for kind in ("header", "body"):
+    for kind in ("head", "body"):
         (store.journeys_path / journey_id / f"00001.{kind}").unlink()
     with pytest.raises(StoreError, match="the next one is 2"):
         store.open_segment(journey_id, 1, clock.now_ns)

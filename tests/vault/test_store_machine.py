@@ -21,6 +21,7 @@ from recorder.vault.pruner import Pruner
 from recorder.vault.recovery import recover
 from recorder.vault.retention import Policy
 from recorder.vault.segment import SegmentWriter
+from recorder.vault.slots import Slot
 from recorder.vault.store import Store
 from tests.vault.cuts import DEATHS, run_and_cut
 from tests.vault.kit import CONSENT, START_UTC_NS, Facts, FakeClock, assert_logs_sound, fragment, open_like
@@ -54,7 +55,13 @@ class StoreMachine(RuleBasedStateMachine):
         self.true_s = 0.0
         self.boots = 1
         key = DeviceKey.load_or_create(self.folder / "device.key")
-        self.store = Store(self.folder / "store", key, [X25519Identity.generate().recipient], self.clock)
+        self.store = Store(
+            self.folder / "store",
+            key,
+            [X25519Identity.generate().recipient],
+            self.clock,
+            slots=[Slot.at(self.folder / "slot")],
+        )
         self.store.prepare()
         self.journeys: dict[str, Journey] = {}
         self.live: tuple[str, int, SegmentWriter] | None = None
