@@ -1,7 +1,7 @@
 """age v1: what is written opens whole, what was damaged says so, and nothing unauthenticated is ever given out."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 
 import pytest
@@ -44,10 +44,18 @@ def opened(data: bytes, *identities: Identity) -> bytes:
 
 def released(data: bytes, identity: Identity = IDENTITY) -> tuple[bytes, AgeError | None]:
     """What is given out before the end, and the error that ended it."""
+    try:
+        return collected(decrypt(BytesIO(data), [identity]))
+    except AgeError as error:
+        return b"", error
+
+
+def collected(pieces: Iterator[bytes]) -> tuple[bytes, AgeError | None]:
+    """What came before the end, and the error that ended it."""
     out = bytearray()
     try:
-        for chunk in decrypt(BytesIO(data), [identity]):
-            out += chunk
+        for piece in pieces:
+            out += piece
     except AgeError as error:
         return bytes(out), error
     return bytes(out), None
@@ -147,6 +155,50 @@ def test_bech32_refuses_bits_that_mean_nothing() -> None:
             bech32.decode(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "prefix", "size_bytes"),
+    [
+        ("A12UEL5L", "a", 0),
+        ("a12uel5l", "a", 0),
+        ("an83characterlonghumanreadablepartthatcontainsthenumber1andtheexcludedcharactersbio1tt5tgs", None, 0),
+        ("abcdef1qpzry9x8gf2tvdw0s3jn54khce6mua7lmqqqxw", "abcdef", 20),
+        (f"11{'q' * 82}c8247j", "1", 51),
+        ("split1checkupstagehandshakeupstreamerranterredcaperred2y9e3w", "split", 30),
+        ("an84characterslonghumanreadablepartthatcontainsthenumber1andtheexcludedcharactersbio1569pvx", None, 0),
+    ],
+)
+def test_bip_173_s_valid_strings(text: str, prefix: str | None, size_bytes: int) -> None:
+    """BIP 173, "Test vectors"; the last is longer than it allows, and age takes it (its bech32_test.go)."""
+    found, data = bech32.decode(text)
+    assert (found, len(data)) == (prefix or text.rpartition("1")[0], size_bytes)
+    assert bech32.encode(found, data) == text.lower()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "split1checkupstagehandshakeupstreamerranterredcaperred2y9e2w",
+        "s lit1checkupstagehandshakeupstreamerranterredcaperredp8hs2p",
+        "split1cheo2y9e2w",
+        "split1a2y9w",
+        "1checkupstagehandshakeupstreamerranterredcaperred2y9e3w",
+        "spl\x7ft1checkupstagehandshakeupstreamerranterredcaperred2y9e3w",
+        "pzry9x0s0muk",
+        "1pzry9x0s0muk",
+        "x1b4n0q5v",
+        "li1dgmt3",
+        "de1lg7wt\xff",
+        "A1G7SGD8",
+        "10a06t8",
+        "1qzzfhee",
+    ],
+)
+def test_bip_173_s_invalid_strings(text: str) -> None:
+    """Likewise."""
+    with pytest.raises(ValueError, match=r"^its? "):
+        bech32.decode(text)
+
+
 def test_a_recipient_that_hides_nothing_is_refused() -> None:
     """The all-zero point makes the same secret for everybody."""
     with pytest.raises(AgeError, match="is no real key"):
@@ -174,6 +226,16 @@ def test_a_header_for_nobody_or_for_a_passphrase_and_others_is_refused(recipient
     """No file could be read, or no age would take it."""
     with pytest.raises(AgeError):
         new_header(recipients)
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [(b"", b"\n"), (b"AAA", b"QUFB\n"), (b"A" * 48, b"QUFB" * 16 + b"\n\n")],
+)
+def test_a_stanza_byte_by_byte(body: bytes, lines: bytes) -> None:
+    """Those of age's own format_test.go."""
+    header = render([Stanza(("test", "1", "2", "3"), body)], bytes(FILE_KEY_BYTES))
+    assert header.startswith(b"age-encryption.org/v1\n-> test 1 2 3\n" + lines + b"--- ")
 
 
 @pytest.mark.parametrize("body_bytes", [0, 1, 47, 48, 49, 96, 1120])
@@ -351,6 +413,56 @@ def test_damaged_armor_never_opens_to_something_else(position: int, value: int) 
     plaintext, error = released(bytes(text))
     assert plaintext in (b"", b"x")
     assert error is not None or plaintext == b"x"
+
+
+@pytest.mark.parametrize("lines", [0, 1, 1023, 1024, 1025, 3000])
+@pytest.mark.parametrize("rest_bytes", [0, 1, 47])
+def test_armor_of_many_lines(lines: int, rest_bytes: int) -> None:
+    """However many lines are read at once, and whatever pieces they come in."""
+    data = os.urandom(lines * 48 + rest_bytes)
+    for form in (armor(data), armor(data).replace(b"\n", b"\r\n")):
+        assert b"".join(dearmor(BytesIO(form))) == b"".join(dearmor(Trickle(form))) == data
+
+
+@pytest.mark.parametrize("line", [1, 500, 1024, 1500])
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda line: line[:-1], id="short"),
+        pytest.param(lambda line: line + b"A", id="long"),
+        pytest.param(lambda _line: b"", id="empty"),
+        pytest.param(lambda line: b"*" + line[1:], id="no base64"),
+        pytest.param(lambda line: line[:-1] + b"=", id="padded"),
+        pytest.param(lambda line: line[:-1] + b" ", id="a space at its end"),
+        pytest.param(lambda line: line[:32] + b"\r" + line[33:], id="a carriage return within"),
+    ],
+)
+def test_armor_with_one_bad_line(line: int, change: Callable[[bytes], bytes]) -> None:
+    """Wherever it stands among good ones, it is found; nothing from it on is given out."""
+    data = os.urandom(2000 * 48)
+    lines = armor(data).split(b"\n")
+    lines[line] = change(lines[line])
+    given_out, error = collected(dearmor(BytesIO(b"\n".join(lines))))
+    assert isinstance(error, AgeArmorError)
+    assert data.startswith(given_out)
+    assert len(given_out) == (line - 1) * 48
+
+
+def test_age_s_own_file_in_white_space() -> None:
+    """From age's cmd/age/testdata/armor.txt."""
+    identity = X25519Identity.parse("AGE-SECRET-KEY-18J6FVYJE2AFSJ0RPH6M29GMUU62UVRSCNWUJZSGETH6R38Q5AZ3S2DHAZ9")
+    text = b"""
+
+    \n-----BEGIN AGE ENCRYPTED FILE-----
+YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSA5ODhFNHR6RVg0SGVHZFBM
+clBEclEzZ3NvOGhqVE9tcFZnbTc2c3R5a0Q4ClZjVzBLNjdxRElZV3E0Z3ZpZ255
+T3JWTFBHRFA2cytpWWtkeU45dDRadmcKLS0tIHV3L3hOVmJjL0hMRXBQa05lMlRs
+ZW45TndPeE9GcmRNeWFkR3YxeHg0YzQKJBp6KRlFFUE8jbAQUBlcAwaaQcPAflJD
+pWGoOjYP33gTxJHNPg==
+-----END AGE ENCRYPTED FILE-----
+
+   """
+    assert opened(text, identity) == b"test\n"
 
 
 def test_armor_without_an_end_is_refused() -> None:
