@@ -1,4 +1,4 @@
-"""Setting one journey right after a crash: its log, headers without bodies, half-done holds, torn segments.
+"""Setting one journey right after a crash: headers without bodies, half-done holds, torn segments; or after an upgrade.
 
 Rules: nothing that holds footage is removed; a torn segment is hashed and signed as it is; a segment that a living
 process writes is not touched; each step may be cut and repeated, and a journey that is right is left alone.
@@ -6,22 +6,27 @@ process writes is not touched; each step may be cut and repeated, and a journey 
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from recorder.errors import LockTimeoutError
+from recorder.timekeeping import NS_PER_S
 from recorder.vault import age, diskio, words
 from recorder.vault.holds import read_hold
 from recorder.vault.journal import Entry, read_readable
 from recorder.vault.logbook import Logbook
-from recorder.vault.records import HOLD_NAME, LOG_NAME, body_path, head_path, header_path
+from recorder.vault.records import HOLD_NAME, LOG_NAME, SegmentRecord, body_path, clear_headers, head_path, header_path
 from recorder.vault.store import Store, hold_hash
 
 _READ_BYTES = 1 << 20
+_TEN_MINUTES_NS = 600 * NS_PER_S
 _GLANCE_S = 0.2  # somebody who lists the store looks at a lock for an instant; a writer keeps it
 _SEALED_CHUNK_BYTES = age.CHUNK_BYTES + age.TAG_BYTES
+
+
+_TenMinutes = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,50 @@ def mend_hold(store: Store, journey_id: str) -> str | None:
         hold = read_hold(path / HOLD_NAME).info
         store.log_hold(journey_id, hold.who, hold.reason)
         return words.HOLD
+
+
+def seal_older_headers(store: Store, journey_id: str) -> int:
+    """Seal what an older recorder wrote in the clear, ten minutes of it under one key; how many headers. StoreError.
+
+    Nothing of a held journey, nor what was opened while it was held: that stays clear.
+    """
+    with store.lock():
+        journey = store.journey(journey_id)
+        if journey.held:
+            return 0
+        log = _logbook(journey.path)
+        older = [s for s in journey.segments if not s.live and _is_older(journey.path, log, s.number)]
+        epochs = _new_epochs(store, [segment for segment in older if segment.epoch is None])
+        clear = clear_headers(journey.path)
+        for segment in older:
+            epoch = segment.epoch
+            if epoch is None:
+                epoch = epochs[_ten_minutes(segment)]
+                store.headers.seal(journey.path, segment.number, clear[segment.number], epoch)
+            if segment.number not in log.header_sealed:
+                data = {"number": segment.number, "epoch": epoch}
+                store.log(journey_id).append(words.HEADER_SEALED, data)
+        with diskio.disk_errors(f"headers of {journey_id} cannot be removed"):
+            for segment in older:
+                diskio.remove_file(header_path(journey.path, segment.number))
+            diskio.sync_directory(journey.path)
+        return len(older)
+
+
+def _is_older(journey: Path, log: Logbook, number: int) -> bool:
+    """Whether a segment lies in the clear because it was opened by a recorder that knew no epochs."""
+    opened = log.opened.get(number)
+    return opened is not None and "epoch" not in opened.data and header_path(journey, number).exists()
+
+
+def _new_epochs(store: Store, segments: Iterable[SegmentRecord]) -> dict[_TenMinutes, int]:
+    spans = sorted({_ten_minutes(segment) for segment in segments})
+    return dict(zip(spans, store.headers.keyring.add(len(spans)), strict=True)) if spans else {}
+
+
+def _ten_minutes(segment: SegmentRecord) -> _TenMinutes:
+    """Which ten minutes of which boot: what is erased together should be of an age."""
+    return ("", 0) if segment.first is None else (segment.first.boot_id, segment.first.boottime_ns // _TEN_MINUTES_NS)
 
 
 def _sign(store: Store, journey_id: str, number: int, opened: Entry | None, body: _Body) -> TornSegment:

@@ -45,7 +45,8 @@ class RecoveryReport:
     """What was found and mended; everything empty where all was right.
 
     ``torn_logs``: file and bytes cut. ``dropped``: temp files. ``deletions``: journeys in which one was finished or
-    withdrawn. ``holds``: journey, and which of hold and release was finished. ``ended``: journeys that were found open.
+    withdrawn. ``holds``: journey, and which of hold and release was finished. ``sealed``: journey, and how many of its
+    headers an older recorder had left in the clear. ``ended``: journeys that were found open.
     ``seen``: journeys of whose log the ledger did not know the head. ``alarms``: what is still wrong, a sentence each.
     """
 
@@ -54,6 +55,7 @@ class RecoveryReport:
     deletions: tuple[str, ...]
     torn_segments: tuple[TornSegment, ...]
     holds: tuple[tuple[str, str], ...]
+    sealed: tuple[tuple[str, int], ...]
     ended: tuple[str, ...]
     seen: tuple[str, ...]
     alarms: tuple[str, ...]
@@ -68,6 +70,7 @@ class RecoveryReport:
             "deletions": list(self.deletions),
             "torn_segments": [torn.sentence for torn in self.torn_segments],
             "holds": [list(hold) for hold in self.holds],
+            "sealed": [list(sealed) for sealed in self.sealed],
             "ended": list(self.ended),
             "seen": list(self.seen),
             "alarms": list(self.alarms),
@@ -90,6 +93,7 @@ class _Recovery:
         self._deletions: list[str] = []
         self._torn_segments: list[TornSegment] = []
         self._holds: list[tuple[str, str]] = []
+        self._sealed: list[tuple[str, int]] = []
         self._ended: list[str] = []
         self._seen: list[str] = []
         self._alarms: list[str] = []
@@ -99,6 +103,8 @@ class _Recovery:
         self._mend_log(store.ledger)  # 1
         self._drop_temps()  # 2
         way_back_length = self._finish_deletions()  # 3, 4
+        with self._alarming():
+            self._alarms += deletion.erase_unused_keys(store, ())
         for journey in store.journeys():  # 5
             self._mend_journey(journey)
         journeys = self._in_order(store.journeys())
@@ -162,6 +168,11 @@ class _Recovery:
                 mended = mending.mend_hold(self._store, journey.id)
                 if mended is not None:
                     self._holds.append((journey.id, mended))
+        if any(segment.was_clear for segment in journey.segments):
+            with self._alarming():
+                count = mending.seal_older_headers(self._store, journey.id)
+                if count:
+                    self._sealed.append((journey.id, count))
 
     def _in_order(self, journeys: Iterable[JourneyRecord]) -> list[JourneyRecord]:
         """As they began, by the ledger: names come from a wall clock. What the ledger does not know yet is newest."""
@@ -212,6 +223,7 @@ class _Recovery:
             deletions=tuple(self._deletions),
             torn_segments=tuple(self._torn_segments),
             holds=tuple(self._holds),
+            sealed=tuple(self._sealed),
             ended=tuple(self._ended),
             seen=tuple(self._seen),
             alarms=tuple(self._alarms),

@@ -15,7 +15,7 @@ from recorder.vault.segment import SegmentWriter
 from recorder.vault.store import Store
 from tests.vault.kit import CONSENT, Facts, FakeClock, assert_logs_sound, fragment, record_segment, whole_chunks
 
-NOTHING = RecoveryReport((), (), (), (), (), (), (), (), None)
+NOTHING = RecoveryReport((), (), (), (), (), (), (), (), (), None)
 
 
 def die(writer: SegmentWriter) -> None:
