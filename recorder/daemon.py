@@ -278,6 +278,7 @@ class Daemon:
             "capture_ready": self._parts.capture_ready.is_set(),
             "faults": sorted(journey.faults),
             "clock": self._parts.clock.now().quality,
+            "erasure": self._parts.store.headers.keyring.kind,
             "next_deletion": None if due is None else iso_utc(due),
             "export": self._export,
         }

@@ -5,7 +5,7 @@ programs and as lines for people; whoever asks may run beside the recorder or wi
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,12 @@ from recorder.timekeeping import SystemClock, iso_utc
 from recorder.vault.age import X25519Recipient
 from recorder.vault.records import JourneyRecord, read_journeys
 from recorder.vault.signing import DeviceKey
+from recorder.vault.slots import Slot
+
+ERASURE = {
+    "slot": "final, by memory that forgets",
+    "file": "weaker, by a file (a laboratory may find on the card what was deleted)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,14 @@ def status(config: Config) -> View:
     }
     problems = [problem for record in records for problem in record.problems]
     answer = {"running": True, "vehicle": config.vehicle, **answer, "store": store, "problems": problems}
+    answer["oldest_unheld"] = oldest_unheld(records)
     return View(answer, tuple(_status_lines(answer)))
+
+
+def oldest_unheld(records: Iterable[JourneyRecord]) -> str | None:
+    """When the oldest frame was recorded that nobody holds, as ISO 8601; None where there is none, or nobody knows."""
+    began = [segment.began for record in records if not record.held for segment in record.segments]
+    return min((moment for moment in began if moment is not None), default=None)
 
 
 def _status_lines(answer: dict[str, Any]) -> Iterator[str]:
@@ -61,7 +74,8 @@ def _status_lines(answer: dict[str, Any]) -> Iterator[str]:
         f"  on the card: {store['segments']} segments, {store['size_bytes'] / 1e6:.1f} MB, "
         f"of which held {store['held_bytes'] / 1e6:.1f} MB; free {store['free_bytes'] / 1e9:.1f} GB"
     )
-    yield f"  next deletion: {answer['next_deletion'] or 'none due'}; clock: {answer['clock']}"
+    yield f"  oldest not held: {answer['oldest_unheld'] or 'none'}; next deletion: {answer['next_deletion'] or 'none due'}"
+    yield f"  clock: {answer['clock']}; deletion: {ERASURE[answer['erasure']]}"
     if answer["export"]:
         yield f"  copying to {answer['export']['target']}: {answer['export']['done_bytes'] / 1e6:.1f} MB done"
     yield f"  faults: {', '.join(answer['faults']) or 'none'}"
@@ -131,6 +145,7 @@ def check(config: Config) -> View:
         _check_key(config),
         *(_check_recipient(recipient) for recipient in recipients_of(config)),
         _check_store(config),
+        _check_slot(config),
         _check_space(config),
         _check_clock(),
         _check_voice(),
@@ -178,6 +193,15 @@ def _check_store(config: Config) -> Finding:
     held = sum(record.held for record in records)
     detail = "; ".join(problems) or f"{config.store.path}, {len(records)} journeys, {held} held"
     return Finding("store", ok=not problems, detail=detail)
+
+
+def _check_slot(config: Config) -> Finding:
+    slot = Slot.at(config.slots[0])
+    try:
+        slot.read()
+    except RecorderError as error:
+        return Finding("deletion", ok=False, detail=f"{error} Until then the file {config.slots[-1]} is used: weaker.")
+    return Finding("deletion", ok=True, detail=f"{ERASURE[slot.kind]}: {slot.path}")
 
 
 def _check_space(config: Config) -> Finding:
