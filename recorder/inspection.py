@@ -74,7 +74,8 @@ def _status_lines(answer: dict[str, Any]) -> Iterator[str]:
         f"  on the card: {store['segments']} segments, {store['size_bytes'] / 1e6:.1f} MB, "
         f"of which held {store['held_bytes'] / 1e6:.1f} MB; free {store['free_bytes'] / 1e9:.1f} GB"
     )
-    yield f"  oldest not held: {answer['oldest_unheld'] or 'none'}; next deletion: {answer['next_deletion'] or 'none due'}"
+    oldest, due = answer["oldest_unheld"] or "none", answer["next_deletion"] or "none due"
+    yield f"  oldest not held: {oldest}; next deletion: {due}"
     yield f"  clock: {answer['clock']}; deletion: {ERASURE[answer['erasure']]}"
     if answer["export"]:
         yield f"  copying to {answer['export']['target']}: {answer['export']['done_bytes'] / 1e6:.1f} MB done"
