@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recorder.errors import NotRunningError, RecorderError
+from recorder.errors import NotRunningError, RecorderError, UsageError
 from recorder.unixsocket import connect, listen
 
 ANSWER_WITHIN_S = 30.0
@@ -86,12 +86,20 @@ class ControlServer:
 
     def _ask(self, line: bytes, uid: int) -> Answer:
         try:
-            message = json.loads(line)
-            request = ControlRequest(str(message["command"]), dict(message.get("arguments", {})), uid)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return {"ok": False, "error": "A request is one line: a JSON object with a command.", "exit_code": 2}
+            request = parse_request(line, uid)
+        except UsageError as error:
+            return {"ok": False, "error": str(error), "exit_code": error.exit_code}
         self._post(request)
         return request.wait()
+
+
+def parse_request(line: bytes, peer_uid: int) -> ControlRequest:
+    """The request in ``line``; UsageError where it is none."""
+    try:
+        message = json.loads(line)
+        return ControlRequest(str(message["command"]), dict(message.get("arguments", {})), peer_uid)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError("A request is one line: a JSON object with a command.") from error
 
 
 def ask(path: Path, command: str, **arguments: Any) -> Answer:

@@ -60,6 +60,6 @@ class Runtime:
             return str(json.loads(self._consent.read_text(encoding="utf-8"))["journey"])
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             self.forget_consent()  # a consent that cannot be read is no consent
             return None
