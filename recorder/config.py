@@ -227,6 +227,8 @@ def load(path: Path) -> Config:
         raise ConfigError(f"{path}: is not UTF-8 text; save it as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}; mend that line.") from error
+    except (ValueError, RecursionError) as error:  # tomllib lets through a number, or a depth, that Python refuses
+        raise ConfigError(f"{path}: has a number of thousands of digits, or brackets as deep; mend it.") from error
     readable, faults = read(Config, document)
     readable = _resolved(readable, path.resolve().parent)
     faults += [*_recipient_faults(readable), *_retention_faults(readable)]
@@ -239,7 +241,7 @@ def load(path: Path) -> Config:
 
 def _resolved(readable: Readable, base: Path) -> Readable:
     """Paths made absolute, relative ones from ``base``."""
-    return {key: base / value.expanduser() if isinstance(value, Path) else value for key, value in readable.items()}
+    return {key: base / value if isinstance(value, Path) else value for key, value in readable.items()}
 
 
 def _recipient_faults(readable: Readable) -> Iterator[str]:

@@ -106,9 +106,12 @@ def _converted(value: Any, hint: Any) -> Any:
 
 
 def _path(kind: type[Any], value: Any) -> Any:
-    """What msgspec does not know by itself: paths are text."""
+    """What msgspec does not know by itself: paths are text, and ``~`` is somebody's home."""
     if kind is Path and isinstance(value, str) and value and "\0" not in value:
-        return Path(value)
+        try:
+            return Path(value).expanduser()
+        except RuntimeError as error:
+            raise msgspec.ValidationError("nobody's home") from error
     raise msgspec.ValidationError("not a path")
 
 
@@ -130,7 +133,10 @@ def _shown(value: Any) -> str:
     """As it stands in TOML, shortened."""
     if isinstance(value, bool):
         return str(value).lower()
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+    try:
+        text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+    except (ValueError, RecursionError):  # thousands of digits, or tables as deep
+        return "something too large to show"
     if "AGE-SECRET-KEY-" in text.upper():
         return "a secret key, which does not belong here"
     return text if len(text) <= 60 else text[:57] + "..."
