@@ -7,9 +7,11 @@ that was synchronised anywhere in a boot proves the time of everything in that b
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from recorder.timekeeping import Instant
+from recorder.timekeeping import NS_PER_S, Instant
 from recorder.vault import words
 from recorder.vault.journal import Entry
+
+_FIRST_UTC_NS, _LAST_UTC_NS = -62_135_596_800 * NS_PER_S, 253_402_300_800 * NS_PER_S - 1  # years 1 to 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +106,20 @@ class Logbook:
         boottime_ns = None if entry is None else entry.data.get(member)
         if entry is None or not isinstance(boottime_ns, int):
             return None
-        known = self._proofs.get(entry.boot_id, entry.instant)
-        return Instant(known.utc_ns - known.boottime_ns + boottime_ns, boottime_ns, known.boot_id, known.quality)
+        return self._moment(entry, boottime_ns)
 
     def _when(self, event: str) -> Instant | None:
         for entry in self.entries + self._witness:
-            if entry.event == event:
-                known = self._proofs.get(entry.boot_id, entry.instant)
-                utc_ns = known.utc_ns - known.boottime_ns + entry.boottime_ns
-                return Instant(utc_ns, entry.boottime_ns, entry.boot_id, known.quality)
+            if entry.event == event and (moment := self._moment(entry, entry.boottime_ns)) is not None:
+                return moment
         return None
+
+    def _moment(self, entry: Entry, boottime_ns: int) -> Instant | None:
+        """``boottime_ns`` of the boot of ``entry`` by both clocks; None for a time that no calendar has."""
+        known = self._proofs.get(entry.boot_id, entry.instant)
+        utc_ns = known.utc_ns - known.boottime_ns + boottime_ns
+        is_a_time = _FIRST_UTC_NS <= utc_ns <= _LAST_UTC_NS
+        return Instant(utc_ns, boottime_ns, known.boot_id, known.quality) if is_a_time else None
 
     def _by_number(self, event: str) -> dict[int, Entry]:
         return {
