@@ -21,7 +21,7 @@ _WHITESPACE = b" \t\r\n"
 MAX_OUTER_WHITESPACE = 1024  # as age itself: enough for any mail, little enough to read at once
 _LINE_LIMIT = 256
 _LINES_AT_ONCE = 1024
-_FULL_LINES = re.compile(rb"(?:[A-Za-z0-9+/]{64}\r?\n)*")  # these are canonical whatever they say: no bit is unused
+_FULL_LINES = re.compile(rb"(?:[A-Za-z0-9+/]{64}\r?\n)+")  # these are canonical whatever they say: no bit is unused
 
 
 def armor(data: bytes) -> bytes:
@@ -43,8 +43,8 @@ def dearmor(reader: ByteReader) -> Iterator[bytes]:
         reader.take(1)
     if _text_line(reader) != BEGIN:
         raise AgeArmorError(f"The text does not begin with {BEGIN.decode()}; give the whole file as it was made.")
-    while full := _FULL_LINES.match(reader.peek(_LINES_AT_ONCE * (_COLUMNS + 1)))[0]:
-        yield base64.b64decode(reader.take(len(full)).translate(None, b"\r\n"))
+    while full := _FULL_LINES.match(reader.peek(_LINES_AT_ONCE * (_COLUMNS + 1))):
+        yield base64.b64decode(reader.take(full.end()).translate(None, b"\r\n"))
     short_line_seen = False
     while (line := _text_line(reader)) != END:
         if short_line_seen:
