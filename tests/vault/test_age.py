@@ -445,7 +445,7 @@ def test_armor_with_one_bad_line(line: int, change: Callable[[bytes], bytes]) ->
     given_out, error = collected(dearmor(BytesIO(b"\n".join(lines))))
     assert isinstance(error, AgeArmorError)
     assert data.startswith(given_out)
-    assert len(given_out) == (line - 1) * 48
+    assert (line - 1) * 48 <= len(given_out) <= line * 48
 
 
 def test_age_s_own_file_in_white_space() -> None:
