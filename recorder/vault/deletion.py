@@ -100,7 +100,7 @@ def finish_deletions(store: Store, intents: Iterable[Entry]) -> Outcome:
         gone: list[Segment] = []
         for intent in intents:
             journey_id = str(intent.data.get("journey"))
-            numbers = sorted({segment["number"] for segment in intent.data.get("segments", ())})
+            numbers = _announced(intent)
             for journey in _journeys(store, {journey_id}):
                 kept = _wanted(store, journey, numbers)
                 segments = tuple(s for s in journey.segments if s.number in numbers and s.number not in kept)
@@ -114,6 +114,14 @@ def finish_deletions(store: Store, intents: Iterable[Entry]) -> Outcome:
         done = _carry_out(store, doomed, free)
         kept_too = tuple((one.journey.id, number) for one in doomed for number in one.kept)
         return Outcome((*gone, *done.gone), kept_too, done.failed, (*alarms, *done.alarms))
+
+
+def _announced(intent: Entry) -> list[int]:
+    """The segments an intent names; what damage has made of others is left to the next sweep."""
+    segments = intent.data.get("segments")
+    rows = segments if isinstance(segments, list) else []
+    said = [row.get("number") for row in rows if isinstance(row, dict)]
+    return sorted({number for number in said if isinstance(number, int)})
 
 
 def erase_unused_keys(store: Store, seen: Collection[int]) -> tuple[str, ...]:
