@@ -16,6 +16,7 @@ from recorder.export.segments import LeftOut, SegmentGoneError, Source, choose
 from recorder.export.target import Draft, Target
 from recorder.manifest import FileEntry, Manifest
 from recorder.vault import age
+from recorder.vault.ledger import whole_ledger
 from recorder.vault.store import Store
 
 
@@ -107,8 +108,8 @@ class JourneyExporter:
 
     def _read_logs(self, journey_id: str) -> dict[str, bytes]:
         """By their names on the stick. The ledger first: the log then holds every head of it that the ledger names."""
-        paths = {manifest.LEDGER_NAME: self.store.ledger.path, manifest.LOG_NAME: self.store.log(journey_id).path}
-        return {name: _whole_lines(path) for name, path in paths.items()}
+        ledger = whole_ledger(self.store.ledger.path)
+        return {manifest.LEDGER_NAME: ledger, manifest.LOG_NAME: _whole_lines(self.store.log(journey_id).path)}
 
     def _copy(self, sources: Sequence[Source], folder: Path) -> _Segments:
         entries, unchecked, gone = [], [], []

@@ -2,27 +2,33 @@
 
 Rules: an entry is durable when :meth:`Journal.append` returns; entries are never changed; several threads and
 processes append to one log, each under the log's own lock; what a power cut tore off the end is cut, and said; other
-damage stays where it is, as evidence, and the log goes on behind it. The README has the format byte by byte.
+damage stays where it is, as evidence, and the log goes on behind it; a log that has become long goes on in a new file,
+without a gap in its chain.
 """
 
-import base64
-import binascii
-import hashlib
-import json
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from recorder.errors import JournalError
-from recorder.timekeeping import Clock, ClockQuality, Instant, iso_utc, parse_iso_utc
+from recorder.timekeeping import Clock
 from recorder.vault import diskio, words
+from recorder.vault.entries import (
+    GENESIS,
+    Entry,
+    complete_lines,
+    head_of,
+    line_hash,
+    parse_line,
+    readable,
+    signed_line,
+)
 from recorder.vault.signing import DeviceKey, PublicKey
+from recorder.vault.verification import verify_chain
 
 __all__ = [
     "GENESIS",
@@ -41,42 +47,16 @@ __all__ = [
     "verify_chain",
 ]
 
-GENESIS = "0" * 64
-_CONTEXT = b"cabin-recorder log entry 1\n"
-_SIGNATURE_MARK = b',"sig":"'
 _WINDOW_BYTES = 4096
-
-
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line of a log; the members in the order in which they stand there."""
-
-    seq: int
-    utc: str
-    clock: ClockQuality
-    boot_id: str
-    boottime_ns: int
-    event: str
-    data: dict[str, Any]
-    prev: str
-    sig: str
-
-    @property
-    def instant(self) -> Instant:
-        """When it was written, by both clocks; the wall clock to a millisecond."""
-        return Instant(parse_iso_utc(self.utc), self.boottime_ns, self.boot_id, self.clock)
-
-    @property
-    def line(self) -> bytes:
-        """As it stands in the log, without its newline."""
-        return _encode({name: getattr(self, name) for name in self.__struct_fields__})
 
 
 @dataclass(frozen=True, slots=True)
 class _Tail:
-    """The sound end of a log: how long it is, how many lines it has, and the hash of the last."""
+    """The sound end of a log: of which file, how long it is, the number of its last entry and the hash of that line."""
 
+    inode: int
     size_bytes: int
-    lines: int
+    seq: int
     head: str
 
 
@@ -98,8 +78,14 @@ class Journal:
     @property
     def head(self) -> str:
         """SHA-256 (hex) of the last line; :data:`GENESIS` before the first. StoreError."""
+        return self.end[1]
+
+    @property
+    def end(self) -> tuple[int, str]:
+        """The number of the last entry, 0 before the first, and :attr:`head`. StoreError."""
         with self._open() as fd:
-            return self._tail(fd).head
+            tail = self._tail(fd)
+            return tail.seq, tail.head
 
     def append(self, event: str, data: Mapping[str, Any]) -> Entry:
         """Add an entry and sync it. ``data``: anything JSON, no NaN. StoreError; then the entry is not there."""
@@ -112,13 +98,29 @@ class Journal:
         with self._open() as fd:
             return self._mend(fd)
 
+    def go_on_in_new_file(self, old: Path, event: str, data: Mapping[str, Any]) -> Entry:
+        """Keep what there is as ``old``, and begin a new file with this entry, which follows what there was.
+
+        There is a log at :attr:`path` at every instant. A cut leaves nothing behind but ``old``, as a second name of
+        the same file; then the next call uses that. StoreError.
+        """
+        with self._open() as fd:
+            self._mend(fd)
+            line = self._signed_line(self._tail(fd), event, data)
+            if not (old.exists() and old.samefile(self.path)):
+                os.link(self.path, old)
+            diskio.sync_directory(old.parent)
+            diskio.create_file(self.path, line + b"\n")
+            return parse_line(line)
+
     @contextmanager
     def _open(self) -> Iterator[int]:
         with self._mutex, _locked_log(self.path) as fd:
             yield fd
 
     def _tail(self, fd: int) -> _Tail:
-        if self._known is None or self._known.size_bytes != os.fstat(fd).st_size:
+        status = os.fstat(fd)
+        if self._known is None or (self._known.inode, self._known.size_bytes) != (status.st_ino, status.st_size):
             self._known = _sound_tail(fd)
         return self._known
 
@@ -141,49 +143,11 @@ class Journal:
             with suppress(OSError):  # the first error is the one to tell; the next append cuts what stays
                 os.ftruncate(fd, tail.size_bytes)
             raise
-        self._known = _Tail(tail.size_bytes + len(line) + 1, tail.lines + 1, line_hash(line))
+        self._known = _Tail(tail.inode, tail.size_bytes + len(line) + 1, entry.seq, line_hash(line))
         return entry
 
     def _signed_line(self, tail: _Tail, event: str, data: Mapping[str, Any]) -> bytes:
-        now = self._clock.now()
-        unsigned = _encode(
-            {
-                "seq": tail.lines + 1,
-                "utc": iso_utc(now.utc_ns),
-                "clock": now.quality,
-                "boot_id": now.boot_id,
-                "boottime_ns": now.boottime_ns,
-                "event": event,
-                "data": dict(data),
-                "prev": tail.head,
-            }
-        )
-        signature = base64.b64encode(self._key.sign(_CONTEXT + unsigned))
-        return unsigned[:-1] + _SIGNATURE_MARK + signature + b'"}'
-
-
-def parse_line(line: bytes) -> Entry:
-    """The entry in ``line`` (no newline); JournalError where it is none. Proves nothing: see :func:`verify_chain`."""
-    try:
-        entry = msgspec.json.decode(line, type=Entry)
-        parse_iso_utc(entry.utc)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise JournalError(f"not an entry of a log ({error})") from error
-    return entry
-
-
-def complete_lines(data: bytes) -> tuple[tuple[bytes, ...], int]:
-    """The lines of a log that end in a newline, and how many bytes follow the last of them."""
-    *lines, rest = data.split(b"\n")
-    return tuple(lines), len(rest)
-
-
-def head_of(lines: Iterable[bytes]) -> str:
-    """The head of a log with these lines: SHA-256 (hex) of the last, :data:`GENESIS` where there is none."""
-    last = None
-    for line in lines:
-        last = line
-    return GENESIS if last is None else line_hash(last)
+        return signed_line((tail.seq + 1, tail.head), self._clock.now(), event, data, self._key.sign)
 
 
 def read_entries(path: Path) -> tuple[Entry, ...]:
@@ -202,13 +166,7 @@ def read_entries(path: Path) -> tuple[Entry, ...]:
 
 def read_readable(path: Path) -> tuple[tuple[Entry, ...], tuple[int, ...]]:
     """The entries that can be read, and the numbers of the lines that cannot. StoreError."""
-    entries, damaged = [], []
-    for number, line in enumerate(_lines_in(path), start=1):
-        try:
-            entries.append(parse_line(line))
-        except JournalError:
-            damaged.append(number)
-    return tuple(entries), tuple(damaged)
+    return readable(_lines_in(path))
 
 
 def read_backwards(path: Path) -> Iterator[Entry]:
@@ -223,21 +181,6 @@ def read_backwards(path: Path) -> Iterator[Entry]:
             found = _last_line(file.fileno(), begin)
 
 
-def verify_chain(lines: Iterable[bytes], public_key: PublicKey) -> tuple[Entry, ...]:
-    """The entries of a whole log, proven: each signed by ``public_key``, in order, none missing before the last.
-
-    ``lines`` come without their newlines. JournalError names the first wrong line. Whether the end is missing only
-    another's record of the head can tell: compare :func:`head_of`.
-    """
-    entries: list[Entry] = []
-    head = GENESIS
-    for number, line in enumerate(lines, start=1):
-        entry = _verified(line, number, head, public_key)
-        entries.append(entry)
-        head = line_hash(line)
-    return tuple(entries)
-
-
 def cut_torn_tail(path: Path) -> int:
     """Cut what a power cut left half written; how many bytes. :meth:`Journal.mend` says so in the log too."""
     with _locked_log(path) as fd:
@@ -249,37 +192,28 @@ def cut_torn_tail(path: Path) -> int:
     return torn_bytes
 
 
-def _verified(line: bytes, number: int, head: str, public_key: PublicKey) -> Entry:
-    def wrong(what: str) -> JournalError:
-        return JournalError(f"line {number} {what}", number)
-
-    try:
-        entry = parse_line(line)
-    except JournalError as error:
-        raise wrong(f"is {error}") from error
-    if entry.line != line:
-        raise wrong("is not written as the recorder writes; it was altered")
-    unsigned, _, _ = line.rpartition(_SIGNATURE_MARK)
-    try:
-        signature = base64.b64decode(entry.sig, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise wrong("has a signature that is none; it was altered") from error
-    if not public_key.verify(_CONTEXT + unsigned + b"}", signature):
-        raise wrong(f"is not signed by the recorder {public_key.fingerprint}; it was altered, or another wrote it")
-    if entry.seq != number or entry.prev != head:
-        raise wrong("does not follow the line before; something was removed, added or moved")
-    return entry
-
-
 @contextmanager
 def _locked_log(path: Path) -> Iterator[int]:
     with diskio.disk_errors(f"{path} cannot be written"):
-        fd = os.open(path, os.O_RDWR | os.O_APPEND)
+        fd = _open_locked(path)
         try:
-            diskio.lock_fd(fd, path)
             yield fd
         finally:
             os.close(fd)
+
+
+def _open_locked(path: Path) -> int:
+    """The file that has the name now: while we waited for its lock, the log may have gone on in another one."""
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_APPEND)
+        try:
+            diskio.lock_fd(fd, path)
+            if os.path.samestat(os.fstat(fd), path.stat()):
+                return fd
+        except OSError:
+            os.close(fd)
+            raise
+        os.close(fd)
 
 
 def _lines_in(path: Path) -> tuple[bytes, ...]:
@@ -296,12 +230,13 @@ def _sound_tail(fd: int) -> _Tail:
     found = _last_line(fd, os.fstat(fd).st_size)
     if found is not None and _readable(found[1]) is None:
         found = _last_line(fd, found[0])
+    inode = os.fstat(fd).st_ino
     if found is None:
-        return _Tail(0, 0, GENESIS)
+        return _Tail(inode, 0, 0, GENESIS)
     begin, line = found
     size_bytes = begin + len(line) + 1
     entry = _readable(line)
-    return _Tail(size_bytes, entry.seq if entry is not None else _count_lines(fd, size_bytes), line_hash(line))
+    return _Tail(inode, size_bytes, entry.seq if entry is not None else _counted_seq(fd, size_bytes), line_hash(line))
 
 
 def _last_line(fd: int, before: int) -> tuple[int, bytes] | None:
@@ -317,8 +252,11 @@ def _last_line(fd: int, before: int) -> tuple[int, bytes] | None:
         window *= 4
 
 
-def _count_lines(fd: int, size_bytes: int) -> int:
-    return os.pread(fd, size_bytes, 0).count(b"\n")
+def _counted_seq(fd: int, size_bytes: int) -> int:
+    """The number of the last of these lines, where it cannot be read: counted from the first."""
+    lines, _ = complete_lines(os.pread(fd, size_bytes, 0))
+    first = _readable(lines[0])
+    return len(lines) - 1 + (1 if first is None else first.seq)
 
 
 def _readable(line: bytes) -> Entry | None:
@@ -326,15 +264,3 @@ def _readable(line: bytes) -> Entry | None:
         return parse_line(line)
     except JournalError:
         return None
-
-
-def _encode(members: Mapping[str, Any]) -> bytes:
-    """One JSON object: members in the order given, those of ``data`` sorted at every depth; ASCII, no white space."""
-    text = json.dumps(members["data"], sort_keys=True, allow_nan=False, ensure_ascii=False)
-    data = json.loads(text.encode("utf-8", "replace"))  # half a surrogate pair, typed or from a file name, becomes "?"
-    return json.dumps({**members, "data": data}, separators=(",", ":"), allow_nan=False).encode("ascii")
-
-
-def line_hash(line: bytes) -> str:
-    """SHA-256 (hex) of a line without its newline: what the next line's ``prev`` is."""
-    return hashlib.sha256(line).hexdigest()

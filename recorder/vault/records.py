@@ -16,6 +16,7 @@ from recorder.timekeeping import Instant, iso_utc
 from recorder.vault import diskio, sealing
 from recorder.vault.holds import HoldError, read_hold
 from recorder.vault.journal import Entry, read_readable
+from recorder.vault.ledger import read_ledger
 from recorder.vault.logbook import HoldInfo, Logbook
 from recorder.vault.retention import Footage
 
@@ -195,7 +196,7 @@ def _entries(path: Path, problems: list[str]) -> tuple[Entry, ...]:
 def _witness(journey: str, ledger: Path, problems: list[str]) -> tuple[Entry, ...]:
     """What the ledger says of a journey whose own log is damaged."""
     try:
-        entries, damaged = read_readable(ledger)
+        entries, damaged = read_ledger(ledger)
     except StoreError as error:
         problems.append(str(error))
         return ()

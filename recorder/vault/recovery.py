@@ -7,16 +7,18 @@ the others from it. The numbered procedure is in the README.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from recorder.errors import RecorderError
 from recorder.timekeeping import Instant
 from recorder.vault import deletion, diskio, mending, words
-from recorder.vault.journal import GENESIS, Entry, Journal, complete_lines, line_hash, read_backwards
+from recorder.vault.journal import GENESIS, Journal, complete_lines, line_hash
+from recorder.vault.ledger import WayBack
 from recorder.vault.mending import TornSegment
 from recorder.vault.records import JourneyRecord, body_path
+from recorder.vault.rotation import look_after_ledger
 from recorder.vault.store import Store
 
 FOUND_OPEN = "found-open"  # why recovery ends a journey: it was neither ended nor the last
@@ -114,7 +116,9 @@ class _Recovery:
         report = self._report(journeys)
         if report.found or way_back_length > _LONG_WAY_BACK:  # 8
             store.ledger.append(words.RECOVERED, {"found": report.found, "heads": heads})
-        return report
+        with self._alarming():  # 9
+            look_after_ledger(store)
+        return replace(report, alarms=tuple(self._alarms))
 
     @contextmanager
     def _alarming(self) -> Iterator[None]:
@@ -145,7 +149,7 @@ class _Recovery:
     def _finish_deletions(self) -> int:
         """Finish what the ledger has announced and not concluded; how many entries that took to find out."""
         with self._store.lock():  # a deletion that still runs holds it from beginning to end: these have stopped
-            way_back = _WayBack(self._store.ledger.path)
+            way_back = WayBack(self._store.ledger.path)
             intents = way_back.intents.values()
             if intents:
                 with self._alarming(), diskio.disk_errors("deletions that were begun cannot be finished"):
@@ -176,7 +180,7 @@ class _Recovery:
 
     def _in_order(self, journeys: Iterable[JourneyRecord]) -> list[JourneyRecord]:
         """As they began, by the ledger: names come from a wall clock. What the ledger does not know yet is newest."""
-        known = {journey_id: rank for rank, journey_id in enumerate(_WayBack(self._store.ledger.path).heads)}
+        known = {journey_id: rank for rank, journey_id in enumerate(WayBack(self._store.ledger.path).heads)}
         return sorted(journeys, key=lambda journey: (known.get(journey.id, len(known)), journey.id))
 
     def _end(self, journey: JourneyRecord) -> None:
@@ -191,7 +195,7 @@ class _Recovery:
         The heads, in the order in which the journeys began; of a log that cannot be read the one the ledger knew.
         """
         with self._store.lock():
-            heads = _WayBack(self._store.ledger.path).heads
+            heads = WayBack(self._store.ledger.path).heads
             journeys = {journey.id: journey for journey in self._in_order(self._store.journeys())}
             gone = [journey_id for journey_id in heads if journey_id not in journeys]
             self._alarms += [f"{journey_id} is gone without a tombstone; somebody removed it." for journey_id in gone]
@@ -229,34 +233,6 @@ class _Recovery:
             alarms=tuple(self._alarms),
             unended=None if last is None or last.ended is not None else _unended(last),
         )
-
-
-class _WayBack:
-    """What the ledger says since its last ``recovered``: deletions without an end, and the heads it knows of logs."""
-
-    def __init__(self, ledger: Path) -> None:
-        entries: list[Entry] = []
-        for entry in read_backwards(ledger):
-            entries.append(entry)
-            if entry.event == words.RECOVERED:
-                break
-        self.length = len(entries)
-        self.heads: dict[str, str] = {}  # in the order in which the journeys began
-        self.intents: dict[int, Entry] = {}
-        for entry in reversed(entries):
-            self._take(entry)
-
-    def _take(self, entry: Entry) -> None:
-        if entry.event == words.RECOVERED:
-            self.heads = dict(entry.data["heads"])
-        elif entry.event == words.TOMBSTONE_INTENT:
-            self.intents[entry.seq] = entry
-        elif entry.event in (words.TOMBSTONE_DONE, words.TOMBSTONE_WITHDRAWN):
-            intent = self.intents.pop(entry.data["intent"], None)
-            if intent is not None and "log" in intent.data and entry.event == words.TOMBSTONE_DONE:
-                self.heads.pop(intent.data["journey"], None)
-        elif "log_head" in entry.data:
-            self.heads[entry.data["journey"]] = entry.data["log_head"]
 
 
 def _written_ns(body: Path) -> int | None:

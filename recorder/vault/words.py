@@ -28,6 +28,8 @@ RECOVERED: Final = "recovered"
 CLOCK_KNOWN: Final = "clock-known"
 CLOCK_ERA: Final = "clock-era"
 POWERED: Final = "powered"
+LEDGER_CONTINUED: Final = "ledger-continued"
+LEDGER_DROPPED: Final = "ledger-dropped"
 
 # --- both
 LOG_TORN: Final = "log-torn"

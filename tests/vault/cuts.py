@@ -23,7 +23,7 @@ from typing import Any, Literal
 Death = Literal["killed", "half", "unsynced", "forgotten"]
 DEATHS: tuple[Death, ...] = ("killed", "half", "unsynced", "forgotten")
 
-_WRITING = ("write", "pwrite", "fsync", "fdatasync", "rename", "unlink", "mkdir", "rmdir", "ftruncate")
+_WRITING = ("write", "pwrite", "fsync", "fdatasync", "rename", "link", "unlink", "mkdir", "rmdir", "ftruncate")
 _CUT, _DONE, _FAILED = 77, 0, 1
 
 
@@ -137,12 +137,17 @@ class _Cutter:
             self._synced_bytes[target / path.relative_to(source)] = self._synced_bytes.pop(path)
         self._undo.append((target.parent, lambda: (target.rename(source), restore())))
 
+    def _link(self, source: Any, target: Any, **more: Any) -> None:
+        self._count()
+        self._real["link"](source, target, **more)
+        self._undo.append((Path(target).parent, lambda: Path(target).unlink(missing_ok=True)))
+
     def _restoring(self, path: Path) -> Callable[[], object]:
         """What brings the file at ``path`` back after it was removed or replaced."""
         if not path.is_file():
             return lambda: None
         backup = self._backup / str(next(self._backup_numbers))
-        os.link(path, backup)
+        self._real["link"](path, backup)
         return lambda: path.parent.is_dir() and os.link(backup, path)  # or its whole directory is durably gone
 
     def _note_synced(self, fd: int) -> None:

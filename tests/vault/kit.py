@@ -11,11 +11,13 @@ from recorder.mp4 import free_box
 from recorder.timekeeping import NS_PER_S, ClockQuality, Instant, parse_iso_utc
 from recorder.vault.age import X25519Identity, decrypt
 from recorder.vault.headers import Headers
-from recorder.vault.journal import DeviceKey, complete_lines, read_entries, verify_chain
+from recorder.vault.journal import DeviceKey, read_entries
 from recorder.vault.keyring import Keyring
+from recorder.vault.ledger import read_files
 from recorder.vault.records import body_path
 from recorder.vault.slots import SLOT_BYTES, Slot
 from recorder.vault.store import EPOCH_S, Store
+from recorder.vault.verification import verify_log
 
 START_UTC_NS = parse_iso_utc("2026-11-22T13:11:43.000Z")
 CONSENT = {"notice_sha256": "ab" * 32, "language": "en", "notice_finished": True}
@@ -142,10 +144,9 @@ def _decrypted(journey: Path, number: int, identity: X25519Identity) -> Iterator
 
 def assert_logs_sound(store: Store, key: DeviceKey) -> None:
     """Every log on the card is whole and signed."""
-    for path in [store.ledger.path, *store.journeys_path.glob("*/log.jsonl")]:
-        lines, torn_bytes = complete_lines(path.read_bytes())
-        assert torn_bytes == 0, path
-        verify_chain(lines, key.public)
+    logs = {path: path.read_bytes() for path in store.journeys_path.glob("*/log.jsonl")}
+    for path, data in {**logs, store.ledger.path: b"".join(read_files(store.ledger.path))}.items():
+        assert verify_log(data, key.public).wrong is None, path
 
 
 def events(store: Store, journey_id: str | None = None) -> list[str]:
