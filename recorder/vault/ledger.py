@@ -10,6 +10,7 @@ Rules: a reader sees the ledger as it was at one instant, whatever goes on meanw
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from recorder.errors import JournalError
@@ -79,6 +80,15 @@ def read_ledger_backwards(ledger: Path) -> Iterator[Entry]:
     yield from read_backwards(ledger)
     for _, path in reversed(older_files(ledger)):
         yield from read_backwards(path)
+
+
+def lines_before(ledger: Path, live: os.stat_result) -> tuple[bytes, ...]:
+    """The lines of the newest older file, a month at least: for a reader that follows the ``live`` one. OSError."""
+    for _, path in reversed(_named_older(ledger)):
+        with suppress(FileNotFoundError), path.open("rb") as file:
+            if not os.path.samestat(os.fstat(file.fileno()), live):
+                return complete_lines(file.read())[0]
+    return ()
 
 
 def carried_by(entries: Iterable[Entry]) -> tuple[Entry, ...]:

@@ -8,7 +8,6 @@ says what goes before it goes. The README numbers the steps; each may be cut and
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from recorder.timekeeping import NS_PER_S, Instant
 from recorder.vault import diskio, words
@@ -37,28 +36,30 @@ def look_after_ledger(store: Store) -> tuple[str, ...]:
             data = {
                 "heads": [list(head) for head in way_back.heads.items()],
                 "carried": [entry.line.decode("ascii") for entry in carried],
+                "era": _era(entries),
             }
             store.ledger.go_on_in_new_file(older_path(ledger, entries[0].seq), words.LEDGER_CONTINUED, data)
         return _remove_old_files(store, now)
 
 
 def still_wanted(entries: Iterable[Entry], journeys: Iterable[str]) -> list[Entry]:
-    """What witnesses for journeys that are still on the card, and for the clock: the newest of each kind.
-
-    Of a journey's beginnings it is the first.
-    """
+    """What witnesses for journeys that are still on the card: their beginning, newest hold and newest release."""
     on_card = set(journeys)
-    wanted: dict[tuple[str, Any], Entry] = {}
+    wanted: dict[tuple[str, str], Entry] = {}
     for entry in entries:
         journey = entry.data.get("journey")
-        if entry.event == words.CLOCK_ERA:
-            wanted[entry.event, None] = entry
-        elif isinstance(journey, str) and journey in on_card:
+        if isinstance(journey, str) and journey in on_card:
             if entry.event == words.JOURNEY_BEGAN:
                 wanted.setdefault((entry.event, journey), entry)
             elif entry.event in (words.HOLD, words.RELEASE):
                 wanted[entry.event, journey] = entry
     return sorted(wanted.values(), key=lambda entry: entry.seq)
+
+
+def _era(entries: Iterable[Entry]) -> int:
+    """The era of the clock that was last named; the first is 1."""
+    named = [entry.data.get("era") for entry in entries if entry.event in (words.CLOCK_ERA, words.LEDGER_CONTINUED)]
+    return next((era for era in reversed(named) if isinstance(era, int)), 1)
 
 
 class ProvenAge:

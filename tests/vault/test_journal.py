@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.errors import JournalError, StoreError
@@ -140,6 +140,7 @@ def test_a_cut_end_shows_only_against_a_known_head(log: Journal, key: DeviceKey)
     assert head_of(lines[:1]) != log.head
 
 
+@settings(deadline=None)  # it writes to a disk that others use too
 @given(cut=st.integers(min_value=1, max_value=10_000))
 def test_every_torn_end_is_cut_said_and_written_behind(tmp_path_factory, key: DeviceKey, cut: int) -> None:
     """Whatever prefix of the last line survived, the log goes on, whole, and says what it lost."""

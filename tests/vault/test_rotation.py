@@ -9,6 +9,7 @@ import pytest
 
 from recorder.timekeeping import NS_PER_S, Instant
 from recorder.vault import diskio, words
+from recorder.vault.clockledger import ClockLedger, LedgerFollower
 from recorder.vault.entries import complete_lines
 from recorder.vault.journal import DeviceKey, Journal, read_entries
 from recorder.vault.ledger import WayBack, older_files, read_files, read_ledger, whole_ledger
@@ -53,7 +54,7 @@ def test_a_month_is_a_file(store: Store, journey_id: str, clock: FakeClock) -> N
     (first,) = read_entries(store.ledger.path)
     began = complete_lines(before)[0][-1].decode()
     assert (first.event, first.seq) == (words.LEDGER_CONTINUED, 3)
-    assert first.data == {"heads": [[journey_id, store.log(journey_id).head]], "carried": [began]}
+    assert first.data == {"heads": [[journey_id, store.log(journey_id).head]], "carried": [began], "era": 1}
     assert whole_ledger(store.ledger.path).startswith(before)
     assert store.ledger.append("after", {}).seq == 4
     assert_logs_sound(store, store.key)
@@ -176,6 +177,31 @@ def test_proven_age(moments: list[Instant], age_s: float) -> None:
     for each in moments:
         age.take(each)
     assert age.ns == age_s * NS_PER_S
+
+
+def test_who_follows_the_ledger_knows_a_month_back(store: Store, journey_id: str, clock: FakeClock) -> None:
+    """What the clock's keeper reads goes on over the edge of a file: boots of yesterday, and the era, stay known."""
+    follow = LedgerFollower(store.ledger.path)
+    assert [entry.event for entry in follow()[1]] == [words.STORE_CREATED, words.JOURNEY_BEGAN]
+    store.ledger.append(words.CLOCK_ERA, {"era": 7})
+    clock.advance(31 * DAY_S)
+    look_after_ledger(store)
+    is_other, entries = follow()
+    assert (is_other, [entry.event for entry in entries]) == (
+        True,
+        [words.STORE_CREATED, words.JOURNEY_BEGAN, words.CLOCK_ERA, words.LEDGER_CONTINUED],
+    )
+    assert follow() == (False, ())
+    assert entries[-1].data["era"] == 7
+
+
+def test_an_era_is_known_when_the_file_that_began_it_is_gone(store: Store, clock: FakeClock) -> None:
+    """The clock's keeper does not begin to count again."""
+    store.ledger.append(words.CLOCK_ERA, {"era": 7})
+    live(store, clock, 16)
+    assert not any(entry.event == words.CLOCK_ERA for entry in read_ledger(store.ledger.path)[0])
+    clocks = ClockLedger(store.ledger.append, LedgerFollower(store.ledger.path))
+    assert clocks.look(clock.now()).era == 7
 
 
 # --- cuts and company ------------------------------------------------------------------------------------------------
