@@ -1,7 +1,9 @@
-"""Notices when the wall clock is set, or becomes better or worse known.
+"""Notices when the time of day is set, or becomes better or worse known, or comes from another source.
 
-Within one boot, wall clock minus boottime is constant while nobody sets the clock; a change of more than half a
-second is a step. NTP's slewing (at most 500 ppm, adjtimex(2)) stays far below that between two looks.
+Within one boot, time of day minus boottime is constant while nobody sets the clock; a change of more than half a
+second is a step. NTP's slewing (at most 500 ppm, adjtimex(2)) stays far below that between two looks, and a clock chip
+runs on with the kernel between two readings (``clocksources.py``). What a step means for the age of footage is the
+vault's to decide, from its ledger.
 """
 
 import time

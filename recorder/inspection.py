@@ -25,6 +25,13 @@ ERASURE = {
     "file": "weaker, by a file (a laboratory may find on the card what was deleted)",
 }
 
+CLOCK_SENTENCES = {
+    "synchronised": "synchronised by the network",
+    "rtc": "by the clock chip, which has not stopped",
+    "unproven": "unproven: ages are known within one start only",
+}
+"""What each quality of :data:`recorder.timekeeping.ClockQuality` means to people."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -215,8 +222,7 @@ def _check_space(config: Config) -> Finding:
 
 def _check_clock() -> Finding:
     now = SystemClock().now()
-    known = "synchronised" if now.trusted else "not synchronised: ages are proven within one start only"
-    return Finding("clock", ok=True, detail=f"{iso_utc(now.utc_ns)}, {known}")
+    return Finding("clock", ok=True, detail=f"{iso_utc(now.utc_ns)}, {CLOCK_SENTENCES[now.quality]}")
 
 
 def _check_voice() -> Finding:

@@ -1,12 +1,15 @@
 """What time it is, and how well we know it.
 
 Two clocks are read together: CLOCK_BOOTTIME, which only ever runs forward while this boot lasts (suspend
-included), and the wall clock in UTC, which may be anything. ``quality`` says whether the wall clock can be
-believed: ``synchronised`` when the kernel is disciplined by NTP (adjtimex without STA_UNSYNC, Linux
-``include/uapi/linux/timex.h``), otherwise ``unproven``. Ages within one boot are always taken from boottime.
+included), and the time of day in UTC. ``quality`` says where the time of day comes from, best first:
+
+- ``synchronised``: the system's clock, which the kernel says is disciplined by NTP
+- ``rtc``: a clock chip that has run all the time, read directly
+- ``unproven``: the system's clock, which may be anything: timesyncd and fake-hwclock invent plausible times
+
+Ages within one boot are always taken from boottime. ``clocksources.py`` asks the sources.
 """
 
-import ctypes
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,11 +17,11 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, Protocol
 
-ClockQuality = Literal["synchronised", "unproven"]
+from recorder.clocksources import ClockChips, is_synchronised
+
+ClockQuality = Literal["synchronised", "rtc", "unproven"]
 
 NS_PER_S = 1_000_000_000
-_STA_UNSYNC = 0x0040  # linux/timex.h
-_TIME_ERROR = 5  # adjtimex(2): clock not synchronised
 _BOOT_ID_PATH = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -33,8 +36,8 @@ class Instant:
 
     @property
     def trusted(self) -> bool:
-        """Whether the wall clock can be believed across boots."""
-        return self.quality == "synchronised"
+        """Whether the time of day comes from a clock that can be believed."""
+        return self.quality != "unproven"
 
 
 class Clock(Protocol):
@@ -48,9 +51,18 @@ class Clock(Protocol):
 class SystemClock:
     """The clocks of this machine."""
 
+    def __init__(self, chips: ClockChips | None = None) -> None:
+        self._chips = chips or ClockChips()
+
     def now(self) -> Instant:
-        """This moment, read from the kernel."""
-        return Instant(time.time_ns(), boottime_ns(), boot_id(), clock_quality())
+        """This moment, from the best source there is."""
+        if is_synchronised():
+            return Instant(time.time_ns(), boottime_ns(), boot_id(), "synchronised")
+        now_ns = boottime_ns()
+        chips_utc_ns = self._chips.utc_ns(now_ns)
+        if chips_utc_ns is not None:
+            return Instant(chips_utc_ns, now_ns, boot_id(), "rtc")
+        return Instant(time.time_ns(), boottime_ns(), boot_id(), "unproven")
 
 
 def boottime_ns() -> int:
@@ -62,20 +74,6 @@ def boottime_ns() -> int:
 def boot_id() -> str:
     """The kernel's random name of this boot (random(4)), 36 characters."""
     return _BOOT_ID_PATH.read_text(encoding="ascii").strip()
-
-
-def clock_quality() -> ClockQuality:
-    """Whether the kernel's wall clock is disciplined now; reads, never sets (adjtimex(2) with modes = 0)."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    # struct timex begins: unsigned modes; long offset, freq, maxerror, esterror; int status
-    # and is 208 bytes on 64-bit Linux; the buffer is larger than any.
-    buffer = ctypes.create_string_buffer(512)
-    answer = libc.adjtimex(buffer)
-    long = ctypes.sizeof(ctypes.c_long)
-    status = ctypes.c_int.from_buffer(buffer, 5 * long).value
-    if answer in (-1, _TIME_ERROR) or status & _STA_UNSYNC:
-        return "unproven"
-    return "synchronised"
 
 
 def iso_utc(utc_ns: int) -> str:
