@@ -1,7 +1,7 @@
 """What a journey's log says, digested: segments, consent, hold, and what time it was.
 
-Rules: entries are facts already read; a member that is missing or of the wrong type counts as not said. A wall clock
-that was synchronised anywhere in a boot proves the time of everything in that boot, before and after.
+Rules: entries are facts already read; a member that is missing or of the wrong type counts as not said. A trusted
+clock anywhere in a boot tells the time of everything in that boot, before and after; a synchronised one before an RTC.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,8 @@ class Logbook:
     def __init__(self, entries: Sequence[Entry], witness: Sequence[Entry] = ()) -> None:
         self.entries = tuple(entries)
         self._witness = tuple(witness)
-        newest_proof = {entry.boot_id: entry for entry in entries if entry.clock == "synchronised"}
+        trusted = [entry for quality in ("rtc", "synchronised") for entry in entries if entry.clock == quality]
+        newest_proof = {entry.boot_id: entry for entry in trusted}  # what comes later, and is better, wins
         self._proofs = {boot_id: entry.instant for boot_id, entry in newest_proof.items()}
         self.opened = self._by_number(words.SEGMENT_OPENED)
         self.sealed = self._by_number(words.SEGMENT_SEALED)

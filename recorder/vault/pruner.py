@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from recorder.errors import NoSuchJourneyError, RecorderError, StoreError
 from recorder.timekeeping import NS_PER_S, Clock, Instant
+from recorder.vault.clockledger import ClockLedger, LedgerFollower
 from recorder.vault.deletion import BATCH_SEGMENTS, delete_log, delete_segments, erase_unused_keys
+from recorder.vault.eras import ClockHistory
 from recorder.vault.records import JourneyRecord
 from recorder.vault.retention import Footage, Policy, Reason, Verdict, plan
 from recorder.vault.store import Store
@@ -67,6 +69,7 @@ class Pruner:
         self._store = store
         self._policy = policy
         self._clock = clock
+        self._clocks = ClockLedger(store.ledger.append, LedgerFollower(store.ledger.path))
 
     def sweep(self) -> SweepReport:
         """Delete what is due now. Never raises for the store: what went wrong is among the alarms."""
@@ -75,7 +78,9 @@ class Pruner:
         journeys = self._journeys(alarms)
         footage = [segment for journey in journeys for segment in journey.footage]
         held = {journey.id for journey in journeys if journey.held}
-        decided = plan(footage, held, now, self._policy, self._free_bytes(alarms))
+        clocks = self._look_at_clocks(now, alarms)
+        free_bytes, card_bytes = self._room(alarms)
+        decided = plan(footage, held, now, self._policy, free_bytes, clocks=clocks, card_bytes=card_bytes)
         deleted, spared = self._delete(decided.delete, alarms)
         self._look_after_keys(footage, alarms)
         if decided.short_bytes:
@@ -83,6 +88,13 @@ class Pruner:
                 f"{decided.short_bytes} bytes are missing of the {self._policy.min_free_bytes} to be kept free, "
                 "and all that is left is held or being written; export and release what is held."
             )
+        if decided.held_over_bytes:
+            alarms.append(
+                f"{decided.held_over_bytes} bytes more are held than {self._policy.hold_quota:.0%} of the card; "
+                "export and release what is held."
+            )
+        if any(verdict.reason is Reason.GRACE for verdict in decided.keep):
+            self._note_power(now, alarms)
         return SweepReport(
             at=now,
             deleted=tuple(deleted),
@@ -102,12 +114,28 @@ class Pruner:
         alarms += [problem for journey in journeys for problem in journey.problems]
         return journeys
 
-    def _free_bytes(self, alarms: list[str]) -> int | None:
+    def _look_at_clocks(self, now: Instant, alarms: list[str]) -> ClockHistory:
+        """What is known of time, written before anything is deleted by it."""
         try:
-            return self._store.free_bytes()
+            self._clocks.look(now)
+            self._clocks.note()
+        except RecorderError as error:
+            alarms.append(str(error))
+        return self._clocks.history
+
+    def _note_power(self, now: Instant, alarms: list[str]) -> None:
+        try:
+            self._clocks.note_power(now, self._policy.clock_grace_s)
+        except RecorderError as error:
+            alarms.append(str(error))
+
+    def _room(self, alarms: list[str]) -> tuple[int | None, int | None]:
+        """Free bytes and the size of the card; None where they cannot be read."""
+        try:
+            return self._store.free_bytes(), self._store.card_bytes()
         except StoreError as error:
             alarms.append(str(error))
-            return None
+            return None, None
 
     def _delete(self, verdicts: Sequence[Verdict], alarms: list[str]) -> tuple[list[Verdict], list[Verdict]]:
         deleted: list[Verdict] = []

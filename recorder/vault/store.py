@@ -113,6 +113,11 @@ class Store:
         with diskio.disk_errors(f"the free space of {self.root} cannot be read"):
             return shutil.disk_usage(self.root).free
 
+    def card_bytes(self) -> int:
+        """How large the card is. StoreError."""
+        with diskio.disk_errors(f"the size of {self.root} cannot be read"):
+            return shutil.disk_usage(self.root).total
+
     def log(self, journey_id: str) -> Journal:
         """The log of one journey. NoSuchJourneyError."""
         return Journal(self._path_of(journey_id) / LOG_NAME, self.key, self.clock)

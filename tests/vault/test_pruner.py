@@ -332,11 +332,48 @@ def test_after_a_power_cut_without_a_trusted_clock_the_grace_decides(
     pruner = Pruner(store, policy, clock)
     report = pruner.sweep()
     assert (report.kept_counts, report.next_due_s) == ({Reason.GRACE: 1}, 10)
-    clock.set_wall(0, "synchronised")
-    assert pruner.sweep().kept_counts == {Reason.YOUNG: 1}
-    clock.set_wall(0, "unproven")
     clock.advance(10)
     assert [v.reason for v in pruner.sweep().deleted] == [Reason.UNPROVEN]
+
+
+def test_a_clock_that_is_proven_once_proves_the_age_for_this_boot(
+    store: Store, journey_id: str, clock: FakeClock
+) -> None:
+    """Network for a minute is enough, also when the process starts anew; then footage lives to its full age."""
+    record_segment(store, journey_id, clock, length_s=1)
+    clock.reboot("boot-2", off_s=1, quality="unproven")
+    policy = Policy(max_age_s=60, sweep_s=1, clock_grace_s=20, min_free_bytes=0)
+    clock.set_wall(0, "synchronised")
+    assert Pruner(store, policy, clock).sweep().kept_counts == {Reason.YOUNG: 1}
+    clock.set_wall(-90 * 86_400, "unproven")
+    clock.advance(42)
+    assert Pruner(store, policy, clock).sweep().kept_counts == {Reason.YOUNG: 1}
+    clock.advance(1)
+    assert [v.reason for v in Pruner(store, policy, clock).sweep().deleted] == [Reason.DUE]
+
+
+def test_the_grace_is_counted_in_powered_time_across_boots(store: Store, journey_id: str, clock: FakeClock) -> None:
+    """What the ledger says of power counts in the next boot and in the next process."""
+    record_segment(store, journey_id, clock, length_s=1)
+    clock.set_wall(-3 * 86_400)  # nobody knows how long the vehicle stood; from then on, its clock is right
+    policy = Policy(max_age_s=86_400, sweep_s=1, clock_grace_s=100, min_free_bytes=0)
+    reports = []
+    for boot in range(2, 7):
+        clock.reboot(f"boot-{boot}")
+        clock.advance(15)
+        reports.append(Pruner(store, policy, clock).sweep())
+    assert [report.next_due_s for report in reports] == [75, 50, 25, None, None]
+    assert [verdict.sentence for verdict in reports[3].deleted] == ["no clock proves its age, after 100 s with power"]
+
+
+def test_holds_beyond_their_share_of_the_card_are_an_alarm(store: Store, journey_id: str, clock: FakeClock) -> None:
+    """Long before the card is full; nothing goes for it."""
+    record_segment(store, journey_id, clock)
+    store.hold(journey_id, "panel", "button")
+    report = Pruner(store, Policy(20, 1, 5, 0, hold_quota=0.0), clock).sweep()
+    assert report.kept_counts == {Reason.HELD: 1}
+    (alarm,) = report.alarms
+    assert alarm == f"{report.held_bytes} bytes more are held than 0% of the card; export and release what is held."
 
 
 def test_a_wall_clock_that_jumps_deletes_nothing_and_keeps_nothing(
