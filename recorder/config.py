@@ -122,7 +122,7 @@ class RetentionConfig(Struct, frozen=True, forbid_unknown_fields=True):
         float, Meta(gt=0, le=DAY_S, description=f"seconds, more than 0 and at most {DAY_S} (the policy's 24 hours)")
     ] = float(DAY_S)
     sweep_s: Positive | None = None  # default: 60, or a twentieth of max_age_s where that is less
-    epoch_s: Positive | None = None  # default: 600; never more than a tenth of max_age_s
+    epoch_s: Positive | None = None  # default: 600, or a tenth of max_age_s where that is less; more is refused
     clock_grace_s: NotNegative = 900.0
 
     @property
@@ -131,9 +131,14 @@ class RetentionConfig(Struct, frozen=True, forbid_unknown_fields=True):
         return self.sweep_s if self.sweep_s is not None else min(60.0, self.max_age_s / 20)
 
     @property
+    def longest_epoch_s(self) -> float:
+        """What goes together must be little, so that a shortened retention stays observable."""
+        return self.max_age_s / 10
+
+    @property
     def epoch_seconds(self) -> float:
-        """Seconds of footage that go together; capped so that a shortened retention stays observable."""
-        return min(self.epoch_s if self.epoch_s is not None else 600.0, self.max_age_s / 10)
+        """Seconds of footage that go together."""
+        return self.epoch_s if self.epoch_s is not None else min(600.0, self.longest_epoch_s)
 
 
 class JourneyConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -261,6 +266,11 @@ def _retention_faults(readable: Readable) -> Iterator[str]:
         length_s = readable["segments.length_s"]
     except KeyError:
         return  # one of them cannot be read, and is a fault already
+    if retention.epoch_seconds > retention.longest_epoch_s:
+        yield (
+            f"retention.epoch_s: {retention.epoch_seconds:g} s is more than a tenth of max_age_s "
+            f"({retention.longest_epoch_s:g} s); shorten it, or leave it out."
+        )
     needed_s = length_s + retention.epoch_seconds + retention.sweep_seconds
     if retention.max_age_s <= needed_s:
         yield (

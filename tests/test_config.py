@@ -156,10 +156,14 @@ def test_a_shortened_retention_shortens_what_follows(max_age_s: float, sweep_s: 
     assert (retention.sweep_seconds, retention.epoch_seconds) == (sweep_s, epoch_s)
 
 
-def test_an_epoch_is_never_more_than_a_tenth_of_the_retention() -> None:
-    """However it was configured."""
-    assert RetentionConfig(max_age_s=600, epoch_s=600).epoch_seconds == 60
+def test_an_epoch_is_never_more_than_a_tenth_of_the_retention(folder: Path) -> None:
+    """Footage goes by the epoch: a long one would make a short retention shorter still, unseen."""
+    assert RetentionConfig(max_age_s=600, epoch_s=60).epoch_seconds == 60
     assert RetentionConfig(max_age_s=600, epoch_s=5).epoch_seconds == 5
+    assert faults(folder, changed(retention="max_age_s = 6000\nepoch_s = 601")) == [
+        "retention.epoch_s: 601 s is more than a tenth of max_age_s (600 s); shorten it, or leave it out."
+    ]
+    assert loaded(folder, changed(retention="max_age_s = 6000\nepoch_s = 600")).retention.epoch_seconds == 600
 
 
 A_VEHICLE = "up to 32 letters, digits, spaces, '.', '_' or '-', beginning with a letter or digit"
