@@ -155,8 +155,10 @@ class Parts:
         if unended is None or not unended.consented or unended.last is None:
             return None
         proven = unended.last.trusted and now.trusted and unended.last.boot_id != now.boot_id
-        # The last write to a body is younger than the last entry, and was timed by the same trusted clock.
-        last_ns = max(unended.last.utc_ns, unended.last_written_utc_ns or 0)
+        # The last write to a body is younger than the last entry. It was timed by the system's clock, whatever that
+        # was worth: only where the entry was too, and that clock was synchronised, do they belong together.
+        written_ns = unended.last_written_utc_ns if unended.last.quality == "synchronised" else None
+        last_ns = max(unended.last.utc_ns, written_ns or 0)
         gap_s = (now.utc_ns - last_ns) / NS_PER_S
         return unended.id if proven and 0 <= gap_s <= RESUME_WITHIN_S else None
 
@@ -199,10 +201,11 @@ def _panel(config: Config, runtime: Runtime, voice: Voice) -> Panel:
     return GpioPanel(wiring, lambda: open_board(runtime.folder), voice.sound)
 
 
-def _power(config: Config, panel: Panel) -> PowerSupply:
+def _power(config: Config, panel: Panel, clock: Clock) -> PowerSupply:
     if config.power.kind == "simulated":
         return SimulatedPowerSupply()
-    return LogindPowerSupply(lambda: panel.ignition_on, WakeAlarm(config.power.rtc))
+    alarm = WakeAlarm(config.power.rtc, now_ns=lambda: clock.now().utc_ns)
+    return LogindPowerSupply(lambda: panel.ignition_on, alarm)
 
 
 def assemble(config: Config) -> Parts:
@@ -229,7 +232,7 @@ def assemble(config: Config) -> Parts:
         clerk=Clerk(store, clock, inbox.put),
         sweeper=Sweeper(pruner, config.retention.sweep_seconds, inbox.put),
         panel=panel,
-        power=_power(config, panel),
+        power=_power(config, panel, clock),
         voice=voice,
         journey_settings=settings_of(config),
         capture_ready=threading.Event(),

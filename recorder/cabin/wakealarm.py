@@ -42,7 +42,7 @@ class WakeAlarm:
         self._now_ns = now_ns
 
     def set(self, utc_ns: int) -> bool:
-        """Wake the machine at ``utc_ns`` of the system's clock; False, and said in the log, where nothing can."""
+        """Wake the machine at ``utc_ns`` of the clock of ``now_ns``; False, and said in the log, where nothing can."""
         in_s = max(EARLIEST_S, -((self._now_ns() - utc_ns) // NS_PER_S))
         refused: list[str] = []
         for clock in self._candidates():
