@@ -100,6 +100,14 @@ def carried_by(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     return tuple(_parsed(lines)) if isinstance(lines, list) else ()
 
 
+def summed_up(entry: Entry) -> Iterator[tuple[str, str]]:
+    """The journeys and the heads of their logs that a summary of the ledger names."""
+    heads = entry.data.get("heads") if entry.event in (words.RECOVERED, words.LEDGER_CONTINUED) else None
+    for pair in heads if isinstance(heads, list) else ():
+        if isinstance(pair, list) and len(pair) == _PAIR:
+            yield str(pair[0]), str(pair[1])
+
+
 class WayBack:
     """What the ledger says since its last summary: deletions without an end, and the heads it knows of logs.
 
@@ -123,7 +131,7 @@ class WayBack:
         """A member that is missing or of the wrong type counts as not said: damage stops no start."""
         journey, head, number = (entry.data.get(name) for name in ("journey", "log_head", "intent"))
         if entry.event in (words.RECOVERED, words.LEDGER_CONTINUED):
-            self.heads = dict(_pairs(entry.data.get("heads")))
+            self.heads = dict(summed_up(entry))
         elif entry.event == words.TOMBSTONE_INTENT:
             self.intents[entry.seq] = entry
         elif entry.event in (words.TOMBSTONE_DONE, words.TOMBSTONE_WITHDRAWN):
@@ -132,12 +140,6 @@ class WayBack:
                 self.heads.pop(str(intent.data.get("journey")), None)
         elif isinstance(journey, str) and isinstance(head, str):
             self.heads[journey] = head
-
-
-def _pairs(heads: object) -> Iterator[tuple[str, str]]:
-    for pair in heads if isinstance(heads, list) else ():
-        if isinstance(pair, list) and len(pair) == _PAIR:
-            yield str(pair[0]), str(pair[1])
 
 
 def _named_older(ledger: Path) -> list[tuple[int, Path]]:

@@ -43,16 +43,18 @@ def look_after_ledger(store: Store) -> tuple[str, ...]:
 
 
 def still_wanted(entries: Iterable[Entry], journeys: Iterable[str]) -> list[Entry]:
-    """What witnesses for journeys that are still on the card: their beginning, newest hold and newest release."""
+    """What witnesses for journeys that are still on the card: beginning, newest hold and release, what was deleted."""
     on_card = set(journeys)
-    wanted: dict[tuple[str, str], Entry] = {}
+    wanted: dict[tuple[str, str, int], Entry] = {}
     for entry in entries:
         journey = entry.data.get("journey")
         if isinstance(journey, str) and journey in on_card:
             if entry.event == words.JOURNEY_BEGAN:
-                wanted.setdefault((entry.event, journey), entry)
+                wanted.setdefault((entry.event, journey, 0), entry)
             elif entry.event in (words.HOLD, words.RELEASE):
-                wanted[entry.event, journey] = entry
+                wanted[entry.event, journey, 0] = entry
+            elif entry.event in (words.TOMBSTONE_DONE, words.TOMBSTONE_WITHDRAWN):
+                wanted[entry.event, journey, entry.seq] = entry
     return sorted(wanted.values(), key=lambda entry: entry.seq)
 
 

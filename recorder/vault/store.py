@@ -140,10 +140,15 @@ class Store:
             temp.mkdir(mode=0o700)
             log = Journal(temp / LOG_NAME, self.key, self.clock)
             log.create()
-            recipients = [recipient.text for recipient in self._recipients]
+            seq, head = self.ledger.end
             log.append(
                 words.JOURNEY_BEGAN,
-                {"journey": path.name, "recorder": self.key.public_text, "recipients": recipients},
+                {
+                    "journey": path.name,
+                    "recorder": self.key.public_text,
+                    "recipients": [recipient.text for recipient in self._recipients],
+                    "ledger": {"seq": seq, "head": head},  # so that nobody rolls the ledger back unnoticed
+                },
             )
             log.append(words.CONSENT, consent)
             temp.rename(path)

@@ -11,6 +11,7 @@ import pytest
 from recorder.errors import LockTimeoutError, NoSuchJourneyError, StoreError
 from recorder.vault import sealing, words
 from recorder.vault.age import X25519Identity
+from recorder.vault.entries import complete_lines, head_of
 from recorder.vault.journal import DeviceKey, read_entries
 from recorder.vault.logbook import HoldInfo
 from recorder.vault.records import JourneyRecord, SegmentRecord, read_journeys
@@ -68,13 +69,19 @@ def test_a_place_that_cannot_be_a_store_is_named(tmp_path: Path, key: DeviceKey,
 
 def test_a_journey_begins_with_its_consent(store: Store, identity: X25519Identity, clock: FakeClock) -> None:
     """The consent is in the journey's log, the journey in the ledger with the head of that log."""
+    ledger_before = store.ledger.path.read_bytes()
     journey_id = store.begin_journey(CONSENT)
     assert journey_id.startswith("20261122T131143Z-")
     assert len(journey_id) == len("20261122T131143Z-7f3a")
     began, consent = read_entries(store.journeys_path / journey_id / "log.jsonl")
     assert (began.event, began.data) == (
         words.JOURNEY_BEGAN,
-        {"journey": journey_id, "recorder": store.key.public_text, "recipients": [identity.recipient.text]},
+        {
+            "journey": journey_id,
+            "recorder": store.key.public_text,
+            "recipients": [identity.recipient.text],
+            "ledger": {"seq": 1, "head": head_of(complete_lines(ledger_before)[0])},
+        },
     )
     assert (consent.event, consent.data) == (words.CONSENT, CONSENT)
     ledger = read_entries(store.ledger.path)[-1]
