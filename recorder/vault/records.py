@@ -123,7 +123,9 @@ def read_journeys(root: Path, lock: Lock | None = None) -> tuple[JourneyRecord, 
         return ()
     with diskio.disk_errors(f"{journeys} cannot be read"):
         paths = sorted(path for path in journeys.iterdir() if is_journey(path))
-    return tuple(read_journey_twice(path, ledger, lock or (lambda: diskio.locked(root))) for path in paths)
+    records = (read_journey_twice(path, ledger, lock or (lambda: diskio.locked(root))) for path in paths)
+    # What a sweep beside us removed after the list was read is no problem; its tombstone tells.
+    return tuple(record for record in records if not record.problems or is_journey(record.path))
 
 
 def read_journey_twice(path: Path, ledger: Path, lock: Lock) -> JourneyRecord:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from recorder.errors import RecorderError
+from recorder.errors import NoSuchJourneyError, RecorderError
 from recorder.timekeeping import Instant
 from recorder.vault import deletion, diskio, mending, words
 from recorder.vault.journal import GENESIS, Journal, complete_lines, line_hash
@@ -112,10 +112,13 @@ class _Recovery:
         journeys = self._in_order(store.journeys())
         for journey in journeys[:-1]:  # 6
             self._end(journey)
-        heads = self._compare_heads()  # 7
-        report = self._report(journeys)
-        if report.found or way_back_length > _LONG_WAY_BACK:  # 8
-            store.ledger.append(words.RECOVERED, {"found": report.found, "heads": heads})
+        with store.lock():  # a sweep beside us must not take a journey between the look and the entry
+            self._finish_deletions()  # nor leave one behind it that it could not conclude
+            heads = self._compare_heads()  # 7
+            report = self._report(journeys)
+            is_due = bool(report.found) or way_back_length > _LONG_WAY_BACK
+            if is_due and not WayBack(store.ledger.path).intents:  # 8
+                store.ledger.append(words.RECOVERED, {"found": report.found, "heads": heads})
         with self._alarming():  # 9
             look_after_ledger(store)
         return replace(report, alarms=tuple(self._alarms))
@@ -125,6 +128,8 @@ class _Recovery:
         """What fails in here is an alarm, and the rest goes on."""
         try:
             yield
+        except NoSuchJourneyError:
+            return  # a sweep beside us was quicker; whether it left a tombstone, step 7 sees
         except RecorderError as error:
             self._alarms.append(str(error))
 
