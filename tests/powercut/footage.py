@@ -1,0 +1,40 @@
+"""What is left of footage: the pictures of a segment, by the moment at which each was captured.
+
+Only what lies in whole fragments counts, for only that is what the recorder ever calls durable.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from recorder.mp4 import BoxSplitter, Track, read_fragment, read_tracks
+from recorder.timekeeping import NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Consecutive pictures of one fragment: captured from ``from_ns`` on (boottime), shown until ``until_ns``."""
+
+    from_ns: int
+    newest_ns: int
+    until_ns: int
+    count: int
+
+
+def pictures(mp4: bytes, origin_ns: int) -> Iterator[Pictures]:
+    """The pictures in each whole fragment of ``mp4``, whose timeline is zero at ``origin_ns`` (boottime)."""
+    tracks: dict[int, Track] = {}
+    moof: bytes | None = None
+    for box in BoxSplitter().push(mp4):
+        if box.kind == "moov":
+            tracks = read_tracks(box.data)
+        elif box.kind == "moof":
+            moof = box.data
+        elif box.kind == "mdat" and moof is not None:
+            for part in read_fragment(moof, {number: track.defaults for number, track in tracks.items()}):
+                track = tracks[part.track_id]
+                if track.handler == "vide" and part.sample_count:
+                    last = part.runs[-1].durations[-1]
+                    end = part.base_decode_time + part.duration
+                    moments = (part.base_decode_time, end - last, end)
+                    yield Pictures(*(origin_ns + at * NS_PER_S // track.timescale for at in moments), part.sample_count)
+            moof = None

@@ -1,0 +1,24 @@
+"""Recorder, timer, export and people who ask, at once on one store. For an hour: ``scripts/soak``."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.powercut.soak import LOCKED_AT_MOST_S, soak
+
+SECONDS = 20.0
+
+
+@pytest.mark.slow
+def test_all_at_once(tmp_path: Path) -> None:
+    """Nothing is damaged, no command fails, and no lock is held for a second."""
+    done = soak(tmp_path, SECONDS, random.Random())
+    print(done.table)
+    assert done.survey.broken == ()
+    assert {name: set(report["ended"]) for name, report in done.reports.items() if name != "export"} == {
+        name: {"0"} for name in ("recorder", "pruner", "status", "journeys", "check")
+    }
+    assert done.exports > 0
+    assert min(done.reports[name]["locks"] for name in ("recorder", "pruner", "export")) > 0
+    assert max(done.longest_s("longest_held_s", kind) for kind in ("store", "log")) < LOCKED_AT_MOST_S
