@@ -6,16 +6,24 @@ outside is checked, with one the inside too. Nothing is written.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from recorder import manifest
-from recorder.errors import AgeError, BundleError, JournalError, UsageError
+from recorder.errors import AgeError, AgePayloadError, AgeTruncatedError, BundleError, JournalError, UsageError
 from recorder.manifest import FileEntry, Manifest
 from recorder.office.contents import JourneyFolder, look
 from recorder.office.findings import Finding, JourneyVerdict, VerifyReport, first_of_each
-from recorder.office.logs import JourneyLogs, deleted_segments, exported_along, read_logs, require_a_key
+from recorder.office.logs import (
+    JourneyLogs,
+    deleted_segments,
+    exported_along,
+    forked_ledger,
+    read_logs,
+    require_a_key,
+)
 from recorder.vault import age
-from recorder.vault.journal import PublicKey
+from recorder.vault.signing import PublicKey
 
 _BLOCK_BYTES = 1 << 20
 _MAX_KEY_FILE_BYTES = 4096
@@ -43,16 +51,20 @@ def verify(bundle: Path, recorder: PublicKey | None, identities: Sequence[age.Id
     findings = list(contents.findings)
     verdicts = []
     present = {folder.journey for folder in contents.journeys}
+    ledgers: dict[PublicKey, list[tuple[str, bytes]]] = {}
     for folder in contents.journeys:
         signed, key = read_manifest(folder, findings)
         is_known = key is not None and key == recorder
         verdicts.append(_verdict(folder, signed, key, is_known))
         logs = None if identities is None or key is None else read_logs(folder, key, identities)
-        findings += [] if signed is None else _check_files(folder, signed, logs)
-        if logs is not None:
+        findings += [] if signed is None else _check_files(folder, signed, logs, identities)
+        if logs is not None and key is not None:
+            ledgers.setdefault(key, []).append((folder.journey, logs.ledger_text))
             findings += logs.findings
             findings += missing_segments(folder, logs)
             findings += _missing_journeys(folder, logs, present)
+    for copies in ledgers.values():
+        findings += _different_pasts(copies)
     return VerifyReport(tuple(verdicts), first_of_each(findings), identities is not None)
 
 
@@ -112,7 +124,20 @@ def _missing_journeys(folder: JourneyFolder, logs: JourneyLogs, present: Iterabl
     return [Finding(journey, "", text, is_wrong=True) for journey in missing]
 
 
-def _check_files(folder: JourneyFolder, signed: Manifest, logs: JourneyLogs | None) -> Iterator[Finding]:
+def _different_pasts(copies: Sequence[tuple[str, bytes]]) -> Iterator[Finding]:
+    """A recorder's ledger was exported with each journey: each copy must go on where the one before ended."""
+    by_length = sorted(copies, key=lambda copy: len(copy[1]))
+    for (journey, text), (other, longer) in pairwise(by_length):
+        offset_bytes = forked_ledger(text, longer)
+        if offset_bytes is not None:
+            said = f"tells another past than that of {other} from byte {offset_bytes} on; "
+            rolled = "on the recorder it was rolled back to an older state and written on."
+            yield Finding(journey, manifest.LEDGER_NAME, said + rolled, is_wrong=True)
+
+
+def _check_files(
+    folder: JourneyFolder, signed: Manifest, logs: JourneyLogs | None, identities: Sequence[age.Identity] | None
+) -> Iterator[Finding]:
     listed = signed.by_name
     for name in sorted({*listed, *folder.files} - {manifest.MANIFEST_NAME}):
         entry = listed.get(name)
@@ -122,6 +147,8 @@ def _check_files(folder: JourneyFolder, signed: Manifest, logs: JourneyLogs | No
             text = "is missing."
         else:
             text = _first_wrong(folder, entry, logs)
+            if text is not None and identities is not None:
+                text += _where(folder, entry, identities)
         if text is not None:
             yield Finding(folder.journey, name, text, is_wrong=True)
 
@@ -129,8 +156,10 @@ def _check_files(folder: JourneyFolder, signed: Manifest, logs: JourneyLogs | No
 def _first_wrong(folder: JourneyFolder, entry: FileEntry, logs: JourneyLogs | None) -> str | None:
     size_bytes = folder.files[entry.name]
     if size_bytes != entry.size_bytes:
-        change = "cut off" if size_bytes < entry.size_bytes else "added to"
-        return f"has {size_bytes} bytes instead of {entry.size_bytes}; it was {change}."
+        change = "cut off at" if size_bytes < entry.size_bytes else "added to behind"
+        return (
+            f"was {change} byte {min(size_bytes, entry.size_bytes)}: it has {size_bytes} bytes, not {entry.size_bytes}."
+        )
     number = manifest.segment_number(entry.name)
     facts = None if logs is None or number is None else logs.segments.get(number)
     try:
@@ -151,6 +180,31 @@ def _first_wrong(folder: JourneyFolder, entry: FileEntry, logs: JourneyLogs | No
     if logs is not None and number is not None:
         return contradiction(logs, number, header, size_bytes - len(header), body.hexdigest())
     return None
+
+
+def _where(folder: JourneyFolder, entry: FileEntry, identities: Sequence[age.Identity]) -> str:
+    """A further sentence on where a wrong file stops being what was encrypted: its chunks are authentic one by one."""
+    chunks = 0
+    try:
+        with folder.open(entry.name) as file:
+            end_bytes = len(age.read_header(file).raw) + age.NONCE_BYTES
+            file.rewind()
+            for _ in age.decrypt(file, identities):
+                chunks += 1
+    except AgeTruncatedError:
+        return f" It is authentic up to its chunk {chunks}, which ends at byte {_end_of(chunks, end_bytes)}."
+    except AgePayloadError:
+        return f" Chunk {chunks + 1}, from byte {_end_of(chunks, end_bytes)} on, is the first that is not authentic."
+    except AgeError:
+        return " It is wrong in its header, from byte 0 on."
+    except BundleError as error:
+        return f" It {error}"
+    return " Every chunk of it is authentic."
+
+
+def _end_of(chunks: int, payload_bytes: int) -> int:
+    """The byte behind so many chunks; ``payload_bytes``: where the first begins."""
+    return payload_bytes + chunks * (age.CHUNK_BYTES + age.TAG_BYTES)
 
 
 def contradiction(logs: JourneyLogs, number: int, header: bytes, body_bytes: int, body_sha256: str) -> str | None:

@@ -4,17 +4,19 @@ Rules: what follows the first wrong line is not believed; a number from a log is
 the sign that the recorder writes.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recorder import manifest
-from recorder.errors import AgeError, AgeNoMatchError, BundleError, JournalError
+from recorder.errors import AgeError, AgeNoMatchError, BundleError
 from recorder.office.contents import Contents, JourneyFolder
 from recorder.office.findings import Finding
 from recorder.vault import age, words
-from recorder.vault.journal import Entry, PublicKey, complete_lines, verify_chain
+from recorder.vault.entries import Entry, complete_lines, line_hash, readable
+from recorder.vault.ledger import carried_by
 from recorder.vault.logbook import Logbook
+from recorder.vault.signing import PublicKey
+from recorder.vault.verification import Known, verify_log
 
 _MAX_LOG_BYTES = 1 << 28  # some years of entries
 
@@ -36,29 +38,42 @@ class SegmentFacts:
 class JourneyLogs:
     """Both logs of a journey, as far as they are proven.
 
-    ``text``: the journey's log as it is, None where it cannot be read. ``is_whole``: all of it is proven.
+    ``text``: the journey's log as it is, None where it cannot be read. ``is_whole``: all of it is proven. ``ledger``:
+    its proven entries, and those that it carries; ``ledger_text``: as it is, empty where it cannot be read.
     """
 
     text: bytes | None
     is_whole: bool
     segments: dict[int, SegmentFacts]
     ledger: tuple[Entry, ...]
+    ledger_text: bytes
     findings: tuple[Finding, ...]
 
 
 def read_logs(folder: JourneyFolder, key: PublicKey, identities: Sequence[age.Identity]) -> JourneyLogs:
     """Decrypt and prove both logs of ``folder``, which ``key`` must have signed. Whatever is wrong is a finding."""
     findings: list[Finding] = []
-    text, entries = _read(folder, manifest.LOG_NAME, key, identities, findings)
-    stranger = _stranger(folder, entries, key) if entries else None
-    if stranger is not None:
-        findings.append(stranger)
-        entries = ()
+    text = _decrypted(folder, manifest.LOG_NAME, identities, findings)
+    ledger_text = _decrypted(folder, manifest.LEDGER_NAME, identities, findings)
+    ledger_check = verify_log(ledger_text or b"", key, _known_of_ledger(text))
+    ledger = (*carried_by(ledger_check.entries), *ledger_check.entries)
+    known = _known_of_log(folder, ledger)
+    check = verify_log(text or b"", key, known)
+    stranger = _stranger(folder, check.entries, key) if check.entries else None
+    entries = () if stranger else check.entries
+
+    def wrong(name: str, sentence: str) -> None:
+        findings.append(Finding(folder.journey, name, sentence, is_wrong=True))
+
+    said = stranger or (None if check.wrong is None else check.wrong.sentence)
+    if text is not None and said is not None:
+        wrong(manifest.LOG_NAME, said)
     is_whole = bool(entries) and not findings
-    _, ledger = _read(folder, manifest.LEDGER_NAME, key, identities, findings)
-    if is_whole and ledger:
-        findings += _reaches_far_enough(folder, text or b"", ledger)
-    return JourneyLogs(text, is_whole, _segments(Logbook(entries)), ledger, tuple(findings))
+    if ledger_text is not None and ledger_check.wrong:
+        wrong(manifest.LEDGER_NAME, ledger_check.wrong.sentence)
+    if is_whole and ledger and not known:
+        wrong(manifest.LEDGER_NAME, "does not know this journey; it is another's ledger, or it was cut.")
+    return JourneyLogs(text, is_whole, _segments(Logbook(entries)), ledger, ledger_text or b"", tuple(findings))
 
 
 def require_a_key(contents: Contents, identities: Sequence[age.Identity]) -> None:
@@ -77,6 +92,23 @@ def require_a_key(contents: Contents, identities: Sequence[age.Identity]) -> Non
                 return
     if refusal is not None:
         raise AgeNoMatchError("None of the given keys opens anything in this bundle; give the key it was made for.")
+
+
+def forked_ledger(one: bytes, other: bytes) -> int | None:
+    """The byte of ``one`` from which on two copies of a recorder's ledger tell different pasts; None where they agree.
+
+    They agree where one goes on behind the end of the other, whatever old part is gone from either.
+    """
+    mine, theirs = ([(line, line_hash(line)) for line in complete_lines(text)[0]] for text in (one, other))
+    numbers = {digest: number for number, (_, digest) in enumerate(theirs)}
+    offset_bytes, common = 0, None
+    for number, (line, digest) in enumerate(mine):
+        if common is None and digest in numbers:
+            common = numbers[digest] - number
+        elif common is not None and 0 <= number + common < len(theirs) and theirs[number + common][1] != digest:
+            return offset_bytes
+        offset_bytes += len(line) + 1
+    return None
 
 
 def exported_along(ledger: Sequence[Entry]) -> frozenset[str]:
@@ -99,63 +131,49 @@ def deleted_segments(ledger: Sequence[Entry], journey: str) -> frozenset[int]:
     )
 
 
-def _read(
-    folder: JourneyFolder, name: str, key: PublicKey, identities: Sequence[age.Identity], findings: list[Finding]
-) -> tuple[bytes | None, tuple[Entry, ...]]:
-    def wrong(text: str) -> None:
-        findings.append(Finding(folder.journey, name, text, is_wrong=True))
-
+def _decrypted(
+    folder: JourneyFolder, name: str, identities: Sequence[age.Identity], findings: list[Finding]
+) -> bytes | None:
+    """None where it cannot be had: that is a finding, here or in the manifest's check."""
     if name not in folder.files:
-        return None, ()  # the manifest's check has said so
-    try:
-        text = _decrypted(folder, name, identities)
-    except (AgeError, BundleError) as error:
-        wrong(str(error))
-        return None, ()
-    lines, rest_bytes = complete_lines(text)
-    if rest_bytes:
-        wrong(f"ends in {rest_bytes} bytes that are no whole line.")
-    try:
-        return text, verify_chain(lines, key)
-    except JournalError as error:
-        wrong(f"{error}.")
-        return text, verify_chain(lines[: error.line - 1], key)
+        return None
+    problem = "is larger than any log."
+    if folder.files[name] <= _MAX_LOG_BYTES:
+        try:
+            with folder.open(name) as file:
+                return b"".join(age.decrypt(file, identities))
+        except (AgeError, BundleError) as error:
+            problem = str(error)
+    findings.append(Finding(folder.journey, name, problem, is_wrong=True))
+    return None
 
 
-def _decrypted(folder: JourneyFolder, name: str, identities: Sequence[age.Identity]) -> bytes:
-    if folder.files[name] > _MAX_LOG_BYTES:
-        raise BundleError("is larger than any log.")
-    with folder.open(name) as file:
-        return b"".join(age.decrypt(file, identities))
+def _known_of_ledger(log: bytes | None) -> tuple[Known, ...]:
+    """The end of the ledger when the journey began: its log says it in its first line, which is proven where it is."""
+    first, _ = readable(complete_lines(log or b"")[0][:1])
+    said = first[0].data.get("ledger") if first else None
+    if not isinstance(said, dict) or not isinstance(seq := said.get("seq"), int):
+        return ()
+    return (Known(str(said.get("head")), "the journey's log", seq),)
 
 
-def _stranger(folder: JourneyFolder, entries: Sequence[Entry], key: PublicKey) -> Finding | None:
+def _known_of_log(folder: JourneyFolder, ledger: Sequence[Entry]) -> tuple[Known, ...]:
+    """The lines of a journey's log that the ledger names."""
+    return tuple(
+        Known(str(entry.data["log_head"]), "the ledger")
+        for entry in ledger
+        if entry.data.get("journey") == folder.journey and "log_head" in entry.data
+    )
+
+
+def _stranger(folder: JourneyFolder, entries: Sequence[Entry], key: PublicKey) -> str | None:
     """What says that a proven log is not this journey's."""
     first = entries[0]
     if first.event != words.JOURNEY_BEGAN or first.data.get("recorder") != key.text:
-        text = "does not begin as this recorder's log of a journey begins."
-    elif first.data.get("journey") != folder.journey:
-        text = f"is the log of another journey ({str(first.data.get('journey'))[:40]!r}); folders were exchanged."
-    else:
-        return None
-    return Finding(folder.journey, manifest.LOG_NAME, text, is_wrong=True)
-
-
-def _reaches_far_enough(folder: JourneyFolder, text: bytes, ledger: Sequence[Entry]) -> list[Finding]:
-    """The ledger names the log's last line of its time; it must be there."""
-    heads = [
-        entry.data["log_head"]
-        for entry in ledger
-        if entry.data.get("journey") == folder.journey and "log_head" in entry.data
-    ]
-    if not heads:
-        finding = "does not know this journey; it is another's ledger, or it was cut."
-        return [Finding(folder.journey, manifest.LEDGER_NAME, finding, is_wrong=True)]
-    lines, _ = complete_lines(text)
-    if heads[-1] in {hashlib.sha256(line).hexdigest() for line in lines}:
-        return []
-    finding = "lacks its end: the ledger knows of later entries."
-    return [Finding(folder.journey, manifest.LOG_NAME, finding, is_wrong=True)]
+        return "does not begin as this recorder's log of a journey begins."
+    if first.data.get("journey") != folder.journey:
+        return f"is the log of another journey ({str(first.data.get('journey'))[:40]!r}); folders were exchanged."
+    return None
 
 
 def _segments(log: Logbook) -> dict[int, SegmentFacts]:

@@ -183,7 +183,7 @@ def _missing_known(lines: Sequence[bytes], check: LogCheck, known: Sequence[Know
             witnessed = max(witnessed, numbers[one.head])
             continue
         number = witnessed + 1 if one.seq is None else min(one.seq - first_seq, len(lines)) + 1
-        what = f"is not what it was, or is missing: {one.by} knows an entry that is not there. The log lacks its end, "
+        what = f"is missing or is not what it was: {one.by} knows an entry that is not there; "
         offset_bytes = sum(len(line) + 1 for line in lines[: number - 1])
-        return Wrong(number, offset_bytes, what + "or was rolled back to an older state")
+        return Wrong(number, offset_bytes, what + "the end was cut off, or the log was rolled back to an older state")
     return None

@@ -19,6 +19,7 @@ from recorder.office.findings import VerifyReport
 from recorder.vault.age import X25519Identity, encrypt_bytes
 from recorder.vault.deletion import delete_segments
 from recorder.vault.journal import DeviceKey
+from recorder.vault.recovery import recover
 from recorder.vault.retention import Reason, Verdict
 from tests.export.van import Van, flip, journey_folder, names_in
 
@@ -156,7 +157,7 @@ def test_swapped_segments_are_found(van: Van, stick: Path, folder: Path) -> None
     assert set(said(outside(van, stick))) == {"00001.mp4.age", "00002.mp4.age"}
     resigned(folder, van.store.key)
     assert outside(van, stick).exit_code == 0
-    text = "is another segment than the recorder's log says (its header differs)."
+    text = "is another segment than the recorder's log says (its header differs). Every chunk of it is authentic."
     assert said(inside(van, stick)) == {"00001.mp4.age": text, "00002.mp4.age": text}
 
 
@@ -166,7 +167,59 @@ def test_a_replaced_body_is_found_by_the_log(van: Van, stick: Path, folder: Path
     (folder / "00003.mp4.age").write_bytes((folder / "00003.mp4.age").read_bytes()[:-5000])
     resigned(folder, van.store.key)
     text = "is not what the recorder's log says was recorded (its body differs)."
-    assert said(inside(van, stick)) == {"00002.mp4.age": text, "00003.mp4.age": text}
+    payload_bytes = 168 + 16  # the header for one recipient, and the nonce
+    end_bytes = payload_bytes + 9 * (65_536 + 16)
+    assert said(inside(van, stick)) == {
+        "00002.mp4.age": f"{text} Chunk 1, from byte {payload_bytes} on, is the first that is not authentic.",
+        "00003.mp4.age": f"{text} It is authentic up to its chunk 9, which ends at byte {end_bytes}.",
+    }
+
+
+@pytest.mark.parametrize("chunk", [0, 1, 5])
+def test_the_first_wrong_chunk_is_named(van: Van, stick: Path, folder: Path, chunk: int) -> None:
+    """With the office's key: from which byte on a segment is not what was recorded."""
+    begin = 168 + 16 + chunk * (65_536 + 16)
+    flip(folder / "00001.mp4.age", begin + 1000)
+    flip(folder / "00001.mp4.age", -1)
+    text = "was altered: its SHA-256 is not the one in the manifest."
+    assert said(outside(van, stick)) == {"00001.mp4.age": text}
+    more = f" Chunk {chunk + 1}, from byte {begin} on, is the first that is not authentic."
+    assert said(inside(van, stick)) == {"00001.mp4.age": text + more}
+
+
+def test_a_ledger_that_was_rolled_back_between_exports_is_found(van: Van, stick: Path, segments: list[bytes]) -> None:
+    """Two journeys from two exports carry two copies of the ledger: the later one must go on where the first ended."""
+    first = van.held_journey(segments[0])
+    older = van.store.ledger.path.read_bytes()
+    van.export(stick, first)
+    second = van.held_journey(segments[1])
+    van.export(stick, second)
+    assert inside(van, stick).exit_code == 0
+    shutil.rmtree(journey_folder(stick, second))
+    van.store.ledger.path.write_bytes(older)
+    van.clock.advance(60)
+    third = van.held_journey(segments[1])
+    for number in range(5):
+        van.store.ledger.append("note", {"number": number})
+    van.export(stick, third)
+    assert said(inside(van, stick)) == {
+        "ledger.jsonl.age": f"tells another past than that of {third} from byte {len(older)} on; "
+        "on the recorder it was rolled back to an older state and written on."
+    }
+
+
+def test_a_ledger_of_several_files_is_one_on_the_stick(van: Van, stick: Path, segments: list[bytes]) -> None:
+    """Whatever the recorder does with its own files; also where the oldest are gone."""
+    journey = van.held_journey(segments[0])
+    for number in range(45):
+        van.clock.reboot(f"boot-{number}", off_s=10 * 86_400)
+        recover(van.store)
+        van.store.ledger.append("start", {})
+    files = sorted(path.name for path in van.store.root.glob("ledger*"))
+    assert len(files) > 10
+    assert "ledger.000000001.jsonl" not in files
+    van.export(stick, journey)
+    assert (inside(van, stick).exit_code, said(inside(van, stick))) == (0, {})
 
 
 def test_a_segment_taken_out_is_found_by_the_log(van: Van, stick: Path, folder: Path) -> None:
@@ -183,7 +236,7 @@ def test_a_resigned_bundle_is_not_attested(van: Van, stick: Path, folder: Path, 
     assert outside(van, stick).exit_code == 4
     report = inside(van, stick)
     assert report.exit_code == 3
-    assert said(report)["log.jsonl.age"].startswith("line 1 is not signed by the recorder")
+    assert said(report)["log.jsonl.age"].startswith("line 1 (from byte 0 on) is not signed by the recorder")
 
 
 def rewritten(folder: Path, van: Van, name: str, change: Callable[[list[bytes]], list[bytes]]) -> None:
@@ -197,14 +250,24 @@ def rewritten(folder: Path, van: Van, name: str, change: Callable[[list[bytes]],
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
-        pytest.param(lambda lines: [lines[0], *lines[2:]], "line 2 does not follow", id="removed"),
-        pytest.param(lambda lines: [lines[0], lines[2], lines[1]], "line 2 does not follow", id="exchanged"),
         pytest.param(
-            lambda lines: [lines[0], lines[1].replace(b'"en"', b'"cy"')], "line 2 is not signed", id="altered"
+            lambda lines: [lines[0], *lines[2:]],
+            "is entry 3, and entry 2 is missing; something was removed",
+            id="removed",
         ),
-        pytest.param(lambda lines: [b"\n"], "line 1 is not an entry", id="emptied"),
-        pytest.param(lambda lines: [*lines, b"half"], "ends in 4 bytes that are no whole line", id="half a line"),
-        pytest.param(lambda lines: lines[:-3], "lacks its end: the ledger knows of later entries", id="end cut off"),
+        pytest.param(
+            lambda lines: [lines[0], lines[2], lines[1]],
+            "is entry 3, and entry 2 is line 3; lines were moved",
+            id="exchanged",
+        ),
+        pytest.param(lambda lines: [lines[0], lines[1].replace(b'"en"', b'"cy"')], " on) is not signed", id="altered"),
+        pytest.param(lambda lines: [b"\n"], "line 1 (from byte 0 on) is not an entry", id="emptied"),
+        pytest.param(lambda lines: [*lines, b"half"], "is 4 bytes without an end", id="half a line"),
+        pytest.param(
+            lambda lines: lines[:-3],
+            "the ledger knows an entry that is not there; the end was cut off",
+            id="end cut off",
+        ),
     ],
 )
 def test_a_log_that_was_changed_is_found(
@@ -261,9 +324,11 @@ def test_a_journey_taken_off_the_stick_is_found(van: Van, stick: Path, segments:
 def test_segments_that_are_accounted_for(van: Van, stick: Path, segments: list[bytes]) -> None:
     """Deleted before, with a tombstone; or still being recorded: remarks, and nothing wrong."""
     journey = van.begin()
-    van.record(journey, *segments[:2])
+    van.record(journey, segments[0])
+    van.clock.advance(700)  # what comes now is of another epoch
+    van.record(journey, segments[1])
     first = van.store.journey(journey).footage[0]
-    delete_segments(van.store, journey, [Verdict(first, Reason.DUE, "is a day old")])
+    delete_segments(van.store, [Verdict(first, Reason.DUE, "is a day old")])
     van.store.hold(journey, "driver", "hold button")
     writer = van.open_segment(journey, segments[2])
     van.export(stick, journey)

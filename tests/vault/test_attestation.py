@@ -162,7 +162,7 @@ def test_a_log_that_was_put_back_is_named(store: Store, two: tuple[str, str]) ->
     path.write_bytes(b"".join(line + b"\n" for line in lines[:-1]))
     (fault,) = faults(store)
     assert fault.place == f"journeys/{two[0]}/log.jsonl"
-    assert fault.text.startswith(f"line {len(lines)} (from byte {path.stat().st_size} on) is not what it was")
+    assert fault.text.startswith(f"line {len(lines)} (from byte {path.stat().st_size} on) is missing or is not what it was")
     store.log(two[0]).append("another past", {})
     (fault,) = faults(store)
     assert f"line {len(lines)} (from byte" in fault.sentence
@@ -179,7 +179,7 @@ def test_a_ledger_that_was_put_back_is_named(store: Store, two: tuple[str, str],
     first, *_ = faults(store)
     line = older.count(b"\n") + 1
     assert first.place == "ledger.jsonl"
-    assert first.text.startswith(f"line {line} (from byte {len(older)} on) is not what it was, or is missing: ")
+    assert first.text.startswith(f"line {line} (from byte {len(older)} on) is missing or is not what it was: ")
     assert f"the log of {third} knows an entry that is not there" in first.text
 
 

@@ -144,9 +144,9 @@ def another(folder: Path, key: DeviceKey, name: str, count: int) -> list[bytes]:
         ("another's line", 3, "is an entry 3 of this recorder that does not follow the line before"),
         ("another's line put in", 3, "is entry 3, and entry 3 is line 4; lines were moved or put in"),
         ("cut in a line", 6, "bytes without an end; it was cut off, or is just being written"),
-        ("cut behind a line", 6, "the ledger knows an entry that is not there. The log lacks its end"),
+        ("cut behind a line", 6, "the ledger knows an entry that is not there; the end was cut off"),
         ("an older state", 5, "the ledger knows an entry that is not there"),
-        ("an older state, written on", 5, "or was rolled back to an older state"),
+        ("an older state, written on", 5, "or the log was rolled back to an older state"),
     ],
     ids=lambda case: case[0],
 )
