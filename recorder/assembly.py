@@ -77,7 +77,14 @@ def open_store(config: Config, clock: Clock | None = None) -> Store:
     try:
         key = DeviceKey.load_or_create(config.device_key)
         slots = [Slot.at(path) for path in config.slots]
-        store = Store(config.store.path, key, recipients_of(config), clock or SystemClock(), slots=slots)
+        store = Store(
+            config.store.path,
+            key,
+            recipients_of(config),
+            clock or SystemClock(),
+            slots=slots,
+            epoch_s=config.retention.epoch_seconds,
+        )
         store.prepare()
     except StoreError as error:
         raise ConfigError(f"store.path: {error}") from error
