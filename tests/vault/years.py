@@ -28,6 +28,7 @@ START_UTC_S = 1_795_000_000
 SEGMENT_S, EPOCH_S, SEGMENT_BYTES = 300, 600, 150_000_000
 FPS = 30
 POLICY = Policy(max_age_s=DAY_S, sweep_s=300, clock_grace_s=900, min_free_bytes=500_000_000)
+LATEST_S = DAY_S - 2 * 300  # what is older must be gone: the next sweep, coming late, would be too late
 NEVER_RIGHT_S = -400 * DAY_S  # what a clock without a source says, against the truth
 CHIP_SET_AFTER_S = 11 * MINUTE_S  # Linux writes synchronised time to the chip (kernel/time/ntp.c)
 
@@ -66,6 +67,7 @@ class Scenario:
     hold_chance: float = 0.05
     card_bytes: int = 128_000_000_000
     latest_s: float = POLICY.sweep_s  # between two sweeps
+    share: float = 1.0  # of the years asked for: what never ends takes long to compute
     lies: bool = False  # a source that calls itself synchronised and is wrong
 
 
@@ -78,6 +80,7 @@ class Segment:
     boot: int
     doubtful_s: float = 0.0  # with power, unheld, while nothing could prove its age
     overdue_s: float = 0.0  # with power, unheld, older than 24 hours
+    waiting_s: float = 0.0  # with power, in its grace
 
     @property
     def key(self) -> tuple[str, int]:
@@ -142,7 +145,7 @@ class Vehicle:
 
     def live(self, years: float) -> Tally:
         """So many years; raises BrokenPromiseError."""
-        while self.true_s < years * 365 * DAY_S:
+        while self.true_s < years * self.scenario.share * 365 * DAY_S:
             self._drive()
             self._park()
         return self.tally
@@ -295,7 +298,8 @@ class Vehicle:
         self.tally.sweeps += 1
         self.tally.notes += sum(entry.event in NOTES for entry in self.ledger[written:])
         self.tally.eras = max(self.tally.eras, clocks.era)
-        self._check_what_is_left(live)
+        waiting = {(v.footage.journey, v.footage.number) for v in decided.keep if v.reason is Reason.GRACE}
+        self._check_what_is_left(live, waiting)
 
     @property
     def free_bytes(self) -> int:
@@ -330,6 +334,8 @@ class Vehicle:
             raise BrokenPromiseError(f"{self}: held footage was deleted")
         if live in gone:
             raise BrokenPromiseError(f"{self}: live footage was deleted")
+        if live is not None and self._epoch_of(live) in {self.segments[key].footage.epoch for key in gone}:
+            raise BrokenPromiseError(f"{self}: of the epoch that is being written something was deleted")
         left = {key: segment for key, segment in self.segments.items() if self._is_free(segment) and key not in gone}
         oldest_left_s = {segment.footage.epoch: segment.true_s for segment in reversed(list(left.values()))}
         oldest_s = dict(oldest_left_s)
@@ -351,25 +357,28 @@ class Vehicle:
     def _is_free(self, segment: Segment) -> bool:
         return not segment.footage.live and segment.footage.journey not in self.held
 
-    def _check_what_is_left(self, live: tuple[str, int] | None) -> None:
+    def _check_what_is_left(self, live: tuple[str, int] | None, waiting: set[tuple[str, int]]) -> None:
         step_s, note_s = self.true_s - self._checked_s, POLICY.clock_grace_s / POWER_NOTES_A_GRACE
         self._checked_s = self.true_s
         for segment in self.segments.values():
             if not self._is_free(segment) or segment.footage.epoch == self._epoch_of(live):
-                segment.doubtful_s = segment.overdue_s = 0.0
+                segment.doubtful_s = segment.overdue_s = segment.waiting_s = 0.0
                 continue
             age_s, provable = self.true_s - segment.true_s, self._provable(segment)
             lived_s = min(step_s, self.true_s - self._booted_s)
             if provable:
                 self.tally.oldest_proven_s = max(self.tally.oldest_proven_s, age_s)
-                if age_s > POLICY.max_age_s:
+                if age_s > LATEST_S + 1:
                     raise BrokenPromiseError(f"{self}: {segment.key} is {age_s:.0f} s old, and is left")
+            if not (self._ever_synchronised or self.scenario.chip.fitted) and segment.boot < self.tally.boots - 1:
+                raise BrokenPromiseError(f"{self}: {segment.key} has outlived two unknown gaps, and is left")
             segment.doubtful_s = segment.doubtful_s + lived_s if provable is False else 0.0
             segment.overdue_s = segment.overdue_s + lived_s if age_s > POLICY.max_age_s else 0.0
+            segment.waiting_s = segment.waiting_s + lived_s if segment.key in waiting else 0.0
             self.tally.longest_overdue_s = max(self.tally.longest_overdue_s, segment.overdue_s)
             boots = self.tally.boots - segment.boot
             limit_s = POLICY.clock_grace_s + self.scenario.latest_s + boots * (note_s + 2 * MINUTE_S)
-            if max(segment.doubtful_s, segment.overdue_s) > limit_s:
+            if max(segment.doubtful_s, segment.overdue_s, segment.waiting_s) > limit_s:
                 raise BrokenPromiseError(
                     f"{self}: {segment.key}, {age_s:.0f} s old, nobody knows how old for {segment.doubtful_s:.0f} s, "
                     f"too old for {segment.overdue_s:.0f} s, and is left"
@@ -403,6 +412,10 @@ def _hours(life: random.Random) -> float:
 
 def _minutes(life: random.Random) -> float:
     return life.choice([2, 4, 6, 9]) * MINUTE_S
+
+
+def _days(life: random.Random) -> float:
+    return life.choice([8 * HOUR_S, 30 * HOUR_S, 3 * DAY_S])
 
 
 def _never(true_s: float, uptime_s: float) -> bool:
@@ -450,6 +463,7 @@ SCENARIOS = (
     Scenario("no chip, network every third day", _a_days_work, _hours, _some_days, Chip(fitted=False)),
     Scenario("no clock at all", _a_days_work, _hours, _never, Chip(fitted=False)),
     Scenario("no clock at all, trips of minutes", _a_days_work, _minutes, _never, Chip(fitted=False)),
+    Scenario("no clock at all, switched on for days", _a_days_work, _days, _never, Chip(fitted=False), share=0.05),
     Scenario("parked for days to months", _long_parking, _hours, _some_days),
     Scenario("parked for days to months, no network", _long_parking, _minutes, _never, Chip(ppm=5)),
     Scenario("the chip's cell dies", _a_days_work, _hours, _some_days, mishap=_cell_dies_and_is_changed),
@@ -459,6 +473,7 @@ SCENARIOS = (
     Scenario("NTP itself is wrong, by days or months", _a_days_work, _hours, _some_days, lies=True),
     Scenario("held and released all the time", _a_days_work, _hours, _some_days, hold_chance=0.7),
     Scenario("a card too small", _a_days_work, _hours, _always, card_bytes=4_000_000_000, hold_chance=0.01),
+    Scenario("a card full of holds", _a_days_work, _hours, _always, card_bytes=9_000_000_000, hold_chance=0.9),
     Scenario("sweeps twice as late as they may be early", _a_days_work, _hours, _always, latest_s=2 * POLICY.sweep_s),
 )
 
