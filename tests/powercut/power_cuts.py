@@ -130,25 +130,37 @@ HEADING = """\
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
 
 
-def drive(hands: Hands, chance: random.Random, over: threading.Event) -> None:
-    """Journeys until ``over``; the recorder is parked when this returns."""
+def drive(
+    hands: Hands, chance: random.Random, over: threading.Event, journey_s: tuple[float, float] = _JOURNEY_S
+) -> None:
+    """Journeys until ``over``, the first one held; the recorder is parked when this returns."""
+    held = 1.0
     try:
         while not over.is_set():
             hands.press("ignition on", "press consent")
             hands.until(lambda status: status["state"] == "Recording")
-            hands.watch(chance.uniform(*_JOURNEY_S), over)
-            if chance.random() < _HELD:
+            hands.watch(chance.uniform(*journey_s), over)
+            if chance.random() < held:
                 hands.press("press hold")
                 hands.until(lambda status: status["held"])
-                hands.watch(chance.uniform(*_JOURNEY_S), over)
+                hands.watch(chance.uniform(*journey_s), over)
             hands.press("ignition off")
             hands.until(lambda status: status["state"] == "Parked")
+            held = _HELD
     except Gone:
         return  # who waits for the recorder's end says so
 
 
-def nominal_config(folder: Path, card: Path, identity: X25519Identity, clip: Path) -> Path:
-    """A recorder at its nominal bitrate, whose footage lives for a minute."""
+def nominal_config(
+    folder: Path,
+    card: Path,
+    identity: X25519Identity,
+    clip: Path,
+    *,
+    length_s: float = SEGMENT_S,
+    max_age_s: float = MAX_AGE_S,
+) -> Path:
+    """A recorder at its nominal bitrate, whose footage lives for a minute, or as long as told."""
     return write_config(
         folder,
         identity,
@@ -158,9 +170,9 @@ def nominal_config(folder: Path, card: Path, identity: X25519Identity, clip: Pat
         width=640,
         height=360,
         fps=FPS,
-        length_s=SEGMENT_S,
-        max_age_s=MAX_AGE_S,
-        epoch_s=MAX_AGE_S / 10,
+        length_s=length_s,
+        max_age_s=max_age_s,
+        epoch_s=max_age_s / 10,
     )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from recorder.assembly import open_store, policy_of
 from recorder.config import Config
 from recorder.errors import AgeError, AgeTruncatedError, RecorderError
-from recorder.timekeeping import NS_PER_S, SystemClock
+from recorder.timekeeping import NS_PER_S, SystemClock, parse_iso_utc
 from recorder.vault import words
 from recorder.vault.age import X25519Identity, decrypt
 from recorder.vault.headers import sealed_headers
@@ -64,7 +64,7 @@ def restart(config: Config, identity: X25519Identity, told: Told) -> Survey:
     broken += _what_was_told(store, survey, told, round(config.retention.max_age_s / 2 * NS_PER_S))
     broken += [f"sweep: {alarm}" for alarm in Pruner(store, policy_of(config), SystemClock()).sweep().alarms]
     broken += _still_held(store, identity, survey)
-    broken += [*_logs(store), *_tombstones(store), *_keyring(store, config), *_plaintext(config)]
+    broken += [*_logs(store), *_tombstones(store, config), *_keyring(store, config), *_plaintext(config)]
     return Survey(tuple(broken), len(report.torn_segments), survey.pictures, survey.plaintext_sha256)
 
 
@@ -163,12 +163,21 @@ def _logs(store: Store) -> Iterator[str]:
             yield f"{path}: {error}"
 
 
-def _tombstones(store: Store) -> Iterator[str]:
+def _tombstones(store: Store, config: Config) -> Iterator[str]:
+    """Each has one conclusion, and what went by its age was old enough for the epoch that it was in."""
     ledger = read_entries(store.ledger.path)
-    intents = Counter(entry.seq for entry in ledger if entry.event == words.TOMBSTONE_INTENT)
+    intents = [entry for entry in ledger if entry.event == words.TOMBSTONE_INTENT]
+    begun = Counter(entry.seq for entry in intents)
     ends = Counter(entry.data["intent"] for entry in ledger if entry.event in _CONCLUDED)
-    if intents != ends:
-        yield f"tombstones without one conclusion each: {sorted((intents - ends) + (ends - intents))}"
+    if begun != ends:
+        yield f"tombstones without one conclusion each: {sorted((begun - ends) + (ends - begun))}"
+    retention = config.retention
+    young_s = retention.max_age_s - retention.epoch_seconds - config.segments.length_s - 3 * retention.sweep_seconds
+    for entry in intents:
+        for segment in entry.data["segments"]:
+            age_s = (parse_iso_utc(entry.utc) - parse_iso_utc(segment["recorded"])) / NS_PER_S
+            if segment["reason"] == "due" and age_s < young_s:
+                yield f"segment {segment['number']} of {entry.data['journey']} went when it was {age_s:.0f} s old"
 
 
 def _keyring(store: Store, config: Config) -> Iterator[str]:
