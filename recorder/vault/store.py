@@ -20,8 +20,9 @@ from recorder.timekeeping import NS_PER_S, Clock
 from recorder.vault import age, diskio, words
 from recorder.vault.headers import Headers
 from recorder.vault.holds import render_hold
-from recorder.vault.journal import GENESIS, DeviceKey, Journal
+from recorder.vault.journal import GENESIS, DeviceKey, Journal, read_readable
 from recorder.vault.keyring import Keyring
+from recorder.vault.logbook import Logbook
 from recorder.vault.records import (
     HOLD_NAME,
     JOURNEYS_NAME,
@@ -195,9 +196,17 @@ class Store:
     def log_hold(self, journey_id: str, who: str, reason: str, lost: Sequence[str] = ()) -> None:
         """Say in log and ledger that the ``HOLD`` that is there holds. The second half of :meth:`hold`."""
         hold_sha256 = hold_hash(self._path_of(journey_id) / HOLD_NAME)
-        data: dict[str, Any] = {"who": who, "reason": reason, "hold_sha256": hold_sha256}
-        self.log(journey_id).append(words.HOLD, {**data, "lost": list(lost)} if lost else data)
+        lacks = {"lost": list(lost), "deleted": self._deleted(journey_id)}
+        data = {"who": who, "reason": reason, "hold_sha256": hold_sha256}
+        self.log(journey_id).append(words.HOLD, data | {name: what for name, what in lacks.items() if what})
         self.note_in_ledger(words.HOLD, journey_id, who=who, reason=reason)
+
+    def _deleted(self, journey_id: str) -> list[int]:
+        """The segments that the journey has had and that are not on the card any more."""
+        journey = self.journey(journey_id)
+        log = Logbook(read_readable(journey.path / LOG_NAME)[0])
+        empty = {number for number, entry in log.torn.items() if not entry.data.get("size_bytes")}
+        return sorted(set(log.opened) - empty - {segment.number for segment in journey.segments})
 
     def release(self, journey_id: str, who: str, reason: str) -> None:
         """End a hold: the next sweep judges by age. NoSuchJourneyError; StoreError, also where it is not held."""

@@ -23,7 +23,7 @@ from typing import Any, Literal
 Death = Literal["killed", "half", "unsynced", "forgotten"]
 DEATHS: tuple[Death, ...] = ("killed", "half", "unsynced", "forgotten")
 
-_WRITING = ("write", "pwrite", "fsync", "fdatasync", "rename", "link", "unlink", "mkdir", "rmdir", "ftruncate")
+WRITING = ("write", "pwrite", "fsync", "fdatasync", "rename", "link", "unlink", "mkdir", "rmdir", "ftruncate")
 _CUT, _DONE, _FAILED = 77, 0, 1
 
 
@@ -33,7 +33,7 @@ class _Cutter:
     def __init__(self, at: int, death: Death) -> None:
         self._left = at
         self._death = death
-        self._real = {name: getattr(os, name) for name in (*_WRITING, "open")}
+        self._real = {name: getattr(os, name) for name in (*WRITING, "open")}
         self._synced_bytes: dict[Path, int] = {}
         self._overwritten: dict[Path, list[tuple[int, bytes]]] = {}  # what lay there before, since the last sync
         self._undo: list[tuple[Path, Callable[[], object]]] = []  # per directory, in order
@@ -41,7 +41,7 @@ class _Cutter:
         self._backup_numbers = itertools.count()
 
     def install(self) -> None:
-        for name in _WRITING:
+        for name in WRITING:
             setattr(os, name, getattr(self, f"_{name}"))
         os.open = self._open
 
