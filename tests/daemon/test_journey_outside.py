@@ -58,6 +58,16 @@ def test_sigterm_seals_and_exits_0(vehicle: Vehicle) -> None:
     assert vehicle.until_state("AwaitingConsent", "Parked")["devices_open"] is False
 
 
+def test_each_start_says_whom_it_records_for(vehicle: Vehicle) -> None:
+    """The fingerprints of the recipients stand in the signed ledger, once a start: who exchanges a key is seen."""
+    for _ in range(2):
+        vehicle.start()
+        vehicle.until_state("Parked")
+        assert vehicle.stop() == 0
+    starts = [entry["data"]["recipients"] for entry in vehicle.ledger() if entry["event"] == "start"]
+    assert starts == [[vehicle.identity.recipient.fingerprint]] * 2
+
+
 def test_withdrawal_stops_and_is_not_resumed(vehicle: Vehicle) -> None:
     """After a withdrawal nothing is open, and neither a crash nor a restart brings capture back without a press."""
     journey = vehicle.record()

@@ -162,7 +162,8 @@ def test_a_log_that_was_put_back_is_named(store: Store, two: tuple[str, str]) ->
     path.write_bytes(b"".join(line + b"\n" for line in lines[:-1]))
     (fault,) = faults(store)
     assert fault.place == f"journeys/{two[0]}/log.jsonl"
-    assert fault.text.startswith(f"line {len(lines)} (from byte {path.stat().st_size} on) is missing or is not what it was")
+    place = f"line {len(lines)} (from byte {path.stat().st_size} on)"
+    assert fault.text.startswith(f"{place} is missing or is not what it was")
     store.log(two[0]).append("another past", {})
     (fault,) = faults(store)
     assert f"line {len(lines)} (from byte" in fault.sentence

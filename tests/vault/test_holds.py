@@ -6,10 +6,15 @@ import pytest
 
 from recorder.errors import StoreError
 from recorder.vault import words
+from recorder.vault.age import X25519Identity
+from recorder.vault.deletion import delete_segments
 from recorder.vault.journal import read_entries
 from recorder.vault.logbook import HoldInfo
+from recorder.vault.pruner import Pruner
+from recorder.vault.records import clear_headers
+from recorder.vault.retention import Policy, Reason, Verdict
 from recorder.vault.store import Store
-from tests.vault.kit import events
+from tests.vault.kit import CONSENT, FakeClock, events, plaintext, record_segment
 
 
 def test_a_hold_is_in_the_file_the_log_and_the_ledger(store: Store, journey_id: str) -> None:
@@ -65,6 +70,38 @@ def test_removing_the_file_releases_nothing(store: Store, journey_id: str) -> No
     (store.journeys_path / journey_id / "HOLD").unlink()
     store.release(journey_id, "lead", "done")
     assert (store.journey(journey_id).held, store.journey(journey_id).problems) == (False, ())
+
+
+def test_removing_the_file_deletes_nothing_and_is_an_alarm_at_each_sweep(
+    store: Store, journey_id: str, clock: FakeClock, identity: X25519Identity
+) -> None:
+    """A year later, and after the keys of its epoch were erased with what else was in it: it still opens."""
+    other = store.begin_journey(CONSENT)
+    store = Store(store.root, store.key, [identity.recipient], clock, slots=store.headers.keyring._slots)
+    for each in (journey_id, other):
+        record_segment(store, each, clock)
+    footage = plaintext(store.journeys_path / journey_id, 1, identity)
+    store.hold(journey_id, "panel", "button")
+    (store.journeys_path / journey_id / "HOLD").unlink()
+    assert clear_headers(store.journeys_path / journey_id) == {}, "its header lies sealed, in an epoch with another's"
+    clock.advance(365 * 86_400)
+    for _ in range(2):
+        report = Pruner(store, Policy(86_400, 60, 900, 0), clock).sweep()
+        assert [alarm.partition(", but")[0] for alarm in report.alarms] == [f"{journey_id} is held by its log"]
+        assert [segment.number for segment in store.journey(journey_id).segments] == [1]
+    assert (store.journey(other).segments, store.headers.keyring.keys()) == ((), {}), "the key was erased"
+    assert plaintext(store.journeys_path / journey_id, 1, identity) == footage
+
+
+def test_a_hold_says_what_had_gone_before(store: Store, journey_id: str, clock: FakeClock) -> None:
+    """What was deleted before anybody held the journey is in the entry of the hold."""
+    for _ in range(3):
+        record_segment(store, journey_id, clock)
+    verdicts = [Verdict(footage, Reason.DUE, "it is due") for footage in store.journey(journey_id).footage[:2]]
+    delete_segments(store, verdicts)
+    store.hold(journey_id, "panel", "button")
+    entry = read_entries(store.log(journey_id).path)[-1]
+    assert (entry.event, entry.data["deleted"]) == (words.HOLD, [1, 2])
 
 
 def test_a_hold_the_log_does_not_know_still_holds(store: Store, journey_id: str) -> None:

@@ -1,10 +1,13 @@
 import base64
+import errno
 import hashlib
 import json
 import multiprocessing
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -239,6 +242,67 @@ def test_a_failed_write_leaves_no_half_line(log: Journal, key: DeviceKey, monkey
     monkeypatch.undo()
     log.append("after", {})
     assert [entry.event for entry in verify_chain(lines_of(log), key.public)] == ["kept", "after"]
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"seq":2,"utc"', b"\x00" * 300 + b"\n"])
+@pytest.mark.parametrize("part", [0, 1, 40, 10_000])
+def test_a_card_that_is_full_at_any_call_leaves_a_log_that_mends(
+    log: Journal, key: DeviceKey, torn: bytes, part: int
+) -> None:
+    """Writing, syncing or cutting is refused, after part of the bytes or none: nothing sound is lost."""
+    log.append("kept", {})
+    sound = log.path.read_bytes() + torn
+    at, failed = 0, True
+    while failed:
+        at += 1
+        log.path.write_bytes(sound)
+        full = FullCard(at, part)
+        with pytest.MonkeyPatch.context() as patch:
+            full.install(patch)
+            told = refusal_of(lambda: Journal(log.path, key, FakeClock()).append("refused", {}))
+        failed = full.was_full
+        assert told == (errno.ENOSPC if failed else None)
+        Journal(log.path, key, FakeClock()).append("after", {})
+        names = [entry.event for entry in verify_chain(lines_of(log), key.public)]
+        assert (names[0], names[-1]) == ("kept", "after")
+        assert set(names[1:-1]) <= {words.LOG_TORN, "refused"}
+        assert failed or names[-2] == "refused"
+    assert at > 2
+
+
+def refusal_of(action: Callable[[], object]) -> int | None:
+    """What the system said where ``action`` was refused."""
+    try:
+        action()
+    except StoreError as error:
+        return error.errno
+    return None
+
+
+class FullCard:
+    """From the ``at``-th call that writes, syncs or cuts, the system refuses; a write takes ``part`` bytes before."""
+
+    def __init__(self, at: int, part: int) -> None:
+        self._left = at
+        self._part = part
+        self.was_full = False
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        for name in ("write", "fdatasync", "ftruncate"):
+            patch.setattr(os, name, self._refusing(name, getattr(os, name)))
+
+    def _refusing(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(fd: int, *args: Any) -> Any:
+            self._left -= 1
+            if self._left > 0:
+                return real(fd, *args)
+            if name == "write" and self._part and not self.was_full:
+                self.was_full = True
+                return real(fd, bytes(args[0])[: self._part])
+            self.was_full = True
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        return call
 
 
 def test_a_log_that_is_not_there_is_not_made_by_writing(tmp_path: Path, key: DeviceKey) -> None:
