@@ -48,12 +48,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Doomed:
-    """What goes from one journey, and the tombstone that announced it. ``kept``: announced, and wanted by now."""
+    """What goes from one journey, and the tombstone that announced it.
+
+    ``kept``: announced, and wanted by now. ``gone``: announced, and gone before a crash; how well, nobody noted.
+    """
 
     journey: JourneyRecord
     segments: tuple[SegmentRecord, ...]
     intent: Entry
     kept: tuple[int, ...] = ()
+    gone: tuple[int, ...] = ()
 
 
 def delete_segments(store: Store, verdicts: Sequence[Verdict]) -> Outcome:
@@ -104,7 +108,9 @@ def finish_deletions(store: Store, intents: Iterable[Entry]) -> Outcome:
             for journey in _journeys(store, {journey_id}):
                 kept = _wanted(store, journey, numbers)
                 segments = tuple(s for s in journey.segments if s.number in numbers and s.number not in kept)
-                doomed.append(_Doomed(journey, segments, intent, kept))
+                left = {segment.number for segment in journey.segments}
+                before = tuple(number for number in numbers if number not in left)
+                doomed.append(_Doomed(journey, segments, intent, kept, before))
                 break
             else:
                 gone += [(journey_id, number) for number in numbers]
@@ -261,7 +267,9 @@ def _carry_out(store: Store, doomed: Sequence[_Doomed], free: Collection[int]) -
 def _conclude(store: Store, one: _Doomed, erased: Mapping[int, Erasure]) -> tuple[tuple[int, ...], dict[int, str]]:
     """Unlink, and say so: what is gone, and what stopped the rest. StoreError."""
     unlinked, stuck = _unlink(one.journey.path, [segment.number for segment in one.segments])
+    unlinked = tuple(sorted((*one.gone, *unlinked)))
     how = [UNLINK if s.was_clear or s.epoch is None else erased.get(s.epoch, UNLINK) for s in one.segments]
+    how += [UNLINK for _ in one.gone]
     conclusion = _conclusion(one.intent, max(how, key=_BY_STRENGTH.index, default=UNLINK), unlinked, stuck)
     stays = "log" in one.intent.data and not _is_spent(one.journey)
     if "log" in one.intent.data and not stays:
