@@ -196,6 +196,21 @@ def test_check_tells_the_recorders_key(vehicle: Vehicle) -> None:
     assert second["recorder"]["public_key"] == (vehicle.folder / "device.key.pub").read_text().strip()
 
 
+def test_check_names_the_first_wrong_byte_of_a_log(vehicle: Vehicle) -> None:
+    """One letter of the ledger was altered: the line, the byte at which it begins, and exit code 1."""
+    vehicle.start()
+    vehicle.until_state("Parked")
+    assert vehicle.stop() == 0
+    ledger = vehicle.store / "ledger.jsonl"
+    first, rest = ledger.read_bytes().split(b"\n", 1)
+    ledger.write_bytes(first + b"\n" + rest.replace(b'"event":"start"', b'"event":"Start"', 1))
+    checked = vehicle.run("check", "--json")
+    [logs] = [each for each in json.loads(checked.stdout)["checks"] if each["name"] == "logs"]
+    assert (checked.returncode, logs["ok"]) == (1, False)
+    assert logs["detail"].startswith("ledger.jsonl: line ")
+    assert "is not signed by the recorder" in logs["detail"]
+
+
 def test_a_second_recorder_is_refused(vehicle: Vehicle) -> None:
     """On the same runtime folder, with one sentence."""
     vehicle.start()
