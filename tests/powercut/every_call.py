@@ -15,6 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from recorder.config import load
+from recorder.timekeeping import boottime_ns
 from tests.powercut import shim
 from tests.powercut.forks import Ended, Nursery
 from tests.powercut.hands import Gone, Hands, Told
@@ -25,10 +26,14 @@ from tests.powercut.shim import Cut, How
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One journey and its end. ``broken``: promises, a sentence each; ``recorded_s``: picture that is left."""
+    """One journey and its end. ``broken``: promises, a sentence each.
+
+    ``off_ns``: when the ignition went off (boottime), where it came so far.
+    """
 
     cut: Cut
     ended: Ended
+    off_ns: int | None
     told: Told
     survey: Survey
     broken: tuple[str, ...]
@@ -36,7 +41,7 @@ class Outcome:
     @property
     def lost_s(self) -> float | None:
         """Seconds from the newest picture that is left to the cut; None where it did not cut into a recording."""
-        if not self.ended.at_ns:
+        if not self.ended.at_ns or (self.off_ns is not None and self.ended.at_ns > self.off_ns):
             return None
         parts = [
             part
@@ -59,16 +64,20 @@ def stop_at(nursery: Nursery, scene: Scene, folder: Path, cut: Cut) -> Outcome:
     here = scene.copy_to(folder)
     pid = nursery.begin(here.config, here.card, cut)
     hands = Hands(here.config)
-    journey(hands, pid)
+    off_ns = journey(hands, pid)
     ended = nursery.wait()
     shutil.rmtree(hands.config.store.runtime, ignore_errors=True)
     survey = restart(load(here.config), here.identity, hands.told)
     broken = [*survey.broken, *_what_lay_there(here, survey)]
-    return Outcome(cut, ended, hands.told, survey, tuple(broken))
+    return Outcome(cut, ended, off_ns, hands.told, survey, tuple(broken))
 
 
-def journey(hands: Hands, pid: int) -> None:
-    """Ignition, consent, picture, hold, some more segments, ignition off, end; as far as the recorder lives."""
+def journey(hands: Hands, pid: int) -> int | None:
+    """Ignition, consent, picture, hold, some more segments, ignition off, end; as far as the recorder lives.
+
+    When the ignition went off (boottime); None where it ended before.
+    """
+    off_ns: int | None = None
     try:
         hands.wait_for_start(Path(f"/proc/{pid}").exists)
         hands.press("ignition on", "press consent")
@@ -76,11 +85,13 @@ def journey(hands: Hands, pid: int) -> None:
         hands.press("press hold")
         hands.until(lambda status: status["held"])
         hands.watch(1.5 * hands.config.segments.length_s)
+        off_ns = boottime_ns()
         hands.press("ignition off")
         hands.until(lambda status: status["state"] == "Parked")
         hands.end(pid)
     except Gone:
-        return
+        return off_ns
+    return off_ns
 
 
 def _what_lay_there(scene: Scene, survey: Survey) -> list[str]:
