@@ -81,7 +81,9 @@ class StandInLogind:
             )
             if self._mute:
                 continue
-            if self._refusal is None:
+            if self._refusal is None and fields[HeaderFields.member].startswith("Can"):
+                self._bus.send(new_method_return(call, "s", ("yes",)))
+            elif self._refusal is None:
                 self._bus.send(new_method_return(call))
             else:
                 name, words = self._refusal
