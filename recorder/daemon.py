@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
-from recorder import __version__
+from recorder import __version__, copying
 from recorder import commands as do
 from recorder import events as on
 from recorder.assembly import Parts
@@ -62,7 +62,7 @@ class Daemon:
         self._stop_by_s: float | None = None
         self._shown: Any = None
         self._exit: int | None = None
-        self._export: dict[str, Any] | None = None
+        self._copying = copying.Copying()
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; the exit code."""
@@ -95,7 +95,7 @@ class Daemon:
         parts.panel.start(self._inbox.put)
         control = ControlServer(parts.runtime.control_socket, self._inbox.put)
         self._show()
-        self._notifier.ready()
+        self._notifier.ready(self._journey.name.value)
         log.info("cabin-recorder %s is ready", __version__)
         parts.clerk.start()
         parts.sweeper.start()
@@ -148,7 +148,7 @@ class Daemon:
         self._handle(on.Tick(boottime_ns() / NS_PER_S))
         self._look_at_durable()
         self._look_at_workers()
-        for event in self._clock_watch.look():
+        for event in (*self._clock_watch.look(), *self._copying.look(time.monotonic())):
             self._handle(event)
         self._rest()
 
@@ -244,10 +244,7 @@ class Daemon:
             "status": lambda request: request.answer(**self._status()),
             "hold": self._answer_hold,
             "release": self._answer_release,
-            "export-began": self._answer_export,
-            "export-progress": self._answer_export,
-            "export-done": self._answer_export,
-            "export-failed": self._answer_export,
+            **dict.fromkeys(copying.COMMANDS, self._answer_export),
         }
         answer = answers.get(request.command)
         if answer is None:
@@ -279,7 +276,7 @@ class Daemon:
             "faults": sorted(journey.faults),
             "clock": self._parts.clock.now().quality,
             "next_deletion": None if due is None else iso_utc(due),
-            "export": self._export,
+            "export": self._copying.shown,
         }
 
     def _answer_hold(self, request: ControlRequest) -> None:
@@ -293,20 +290,9 @@ class Daemon:
 
     def _answer_export(self, request: ControlRequest) -> None:
         """A copy runs in a process of its own; here it is only shown and said."""
-        arguments = request.arguments
-        match request.command:
-            case "export-began":
-                self._export = {"target": str(arguments["target"]), "done_bytes": 0, "total_bytes": 0}
-                self._happen(on.StickInserted(str(arguments["target"])))
-            case "export-progress" if self._export is not None:
-                counts = {name: int(arguments[name]) for name in ("done_bytes", "total_bytes")}
-                self._export = {**self._export, **counts}
-            case "export-done":
-                self._export = None
-                self._happen(on.ExportDone())
-            case "export-failed":
-                self._export = None
-                self._happen(on.ExportFailed(str(arguments["reason"])))
+        for event in self._copying.hear(request.command, request.arguments, time.monotonic()):
+            log.info("stick: %s", type(event).__name__)
+            self._happen(event)
         request.answer()
 
 
