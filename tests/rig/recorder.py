@@ -38,10 +38,14 @@ length_s = 3
 [retention]
 clock_grace_s = {clock_grace_s}
 [journey]
-run_on_s = 1
+run_on_s = {run_on_s}
 starting_s = 30
 [panel]
 kind = "{panel}"
+# gpio-sim obeys the Pi's own resistor, not whoever holds the line: a key turned before the start would be lost.
+ignition_pull = false
+[power]
+kind = "{power}"
 [notice]
 enabled = false
 """
@@ -54,8 +58,11 @@ _SIMULATED: dict[str, object] = {
     "height": 240,
     "microphone": SYNTHETIC,
     "panel": "simulated",
+    "power": "simulated",
+    "run_on_s": 1,
     "clock_grace_s": 900,
 }
+BY_PINS = {"panel": "gpio", "power": "logind"}
 
 
 class Recorder:
@@ -108,9 +115,18 @@ class Recorder:
         """The first status in one of these states."""
         return self.until(lambda status: status["state"] in states)
 
+    def trouble(self) -> str:
+        """What the machine and the service had to say, for whoever reads of a failure."""
+        return f"{self.vehicle.console[-4000:]}\n{self.log() if self.vehicle.is_on else 'The vehicle is off.'}"
+
     def log(self) -> str:
         """The end of what the service wrote to the journal."""
         return self.vehicle.guest.run("journalctl", "--no-pager", "--lines=60", "--unit", SERVICE)
+
+    def log_of(self, journey: str) -> list[dict[str, Any]]:
+        """The entries of the signed log of a journey that is on the card."""
+        text = self.vehicle.guest.read(f"/var/lib/cabin-recorder/store/journeys/{journey}/log.jsonl").decode()
+        return [json.loads(line) for line in text.splitlines()]
 
     def shown(self, name: str) -> str:
         """A property of the service, as systemd has it."""
