@@ -169,6 +169,17 @@ def export(target: Path, journey_ids: tuple[str, ...], told_later: bool, config_
 
 
 @cli.command(hidden=True)
+@CONFIG
+def ignition(config_path: Path) -> int:
+    """Say whether the ignition is on, where no recorder runs that has its pin: exit 0 on, 1 off or not known."""
+    from recorder.keyposition import ignition_on  # noqa: PLC0415
+
+    on = ignition_on(load(config_path, places=False))
+    click.echo(f"The ignition is {'on' if on else 'off'}.")
+    return 0 if on else 1
+
+
+@cli.command(hidden=True)
 @click.argument("place", metavar="DIR", type=click.Path(readable=False, path_type=Path))
 @CONFIG
 def export_told(place: Path, config_path: Path) -> int:
