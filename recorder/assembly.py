@@ -42,9 +42,8 @@ if TYPE_CHECKING:
     from recorder.capture.devices import Devices
 
 RESUME_WITHIN_S = 60.0
-POWER_OFF_WANTED = Path(
-    "/run/cabin-recorder-power/off"
-)  # read by systemd/shutdown/cabin-recorder; outlives the service
+POWER_OFF_WANTED = Path("/run/cabin-recorder-power/off")
+"""Outlives the service, unlike the runtime folder; read by ``systemd/shutdown/cabin-recorder``."""
 
 
 def recipients_of(config: Config) -> tuple[X25519Recipient, ...]:
