@@ -112,6 +112,16 @@ class Container:
             journal.wait("Starting -> Recording")
         return str(self.recorder("status")["journey"])
 
+    def held_journey(self) -> str:
+        """A journey that was recorded, held and sealed."""
+        journey = self.record()
+        with self.journal("cabin-recorder.service") as journal:
+            self.panel("press hold", "ignition off")
+            journal.wait("Sealing -> Parked")
+        (record,) = self.recorder("journeys")
+        assert (record["id"], record["held"]) == (journey, True)
+        return journey
+
     def journal(self, unit: str) -> "JournalTail":
         """Follow a unit's log from this moment on."""
         return JournalTail(self, unit)

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.systemd.conftest import BEHAVIOUR
 from tests.systemd.container import Container, drop_in
 
-pytestmark = [pytest.mark.nspawn, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.nspawn, pytest.mark.timeout(600), BEHAVIOUR]
 
 
 SIZE_BYTES = 64 << 20
@@ -73,23 +74,11 @@ def make_stick(tmp_path: Path) -> Iterator[Callable[..., Stick]]:
         stick.detach()
 
 
-def held_journey(vehicle: Container) -> str:
-    """A journey that was recorded, held and sealed."""
-    journey = vehicle.record()
-    with vehicle.journal("cabin-recorder.service") as journal:
-        vehicle.panel("press hold")
-        vehicle.panel("ignition off")
-        journal.wait("Sealing -> Parked")
-    (record,) = vehicle.recorder("journeys")
-    assert (record["id"], record["held"]) == (journey, True)
-    return journey
-
-
 def test_held_journeys_reach_the_office(
     vehicle: Container, make_stick: Callable[..., Stick], office: Path, tmp_path: Path
 ) -> None:
     """A labelled stick is mounted, filled by the recorder's own user, let go; the office opens what is on it."""
-    journey, stick = held_journey(vehicle), make_stick(*EXT4)
+    journey, stick = vehicle.held_journey(), make_stick(*EXT4)
     done = stick.plug_into(vehicle)
     unit = f"cabin-recorder-export@{stick.name}.service"
     assert done.returncode == 0, done.stderr + vehicle.log(unit)
@@ -147,7 +136,7 @@ def test_a_copy_that_is_killed_is_told(vehicle: Container, make_stick: Callable[
 
 def test_a_stick_that_is_in_use_is_not_said_to_be_free(vehicle: Container, make_stick: Callable[..., Stick]) -> None:
     """Somebody works on it while it should be let go: the copy is whole, but nobody is told to remove the stick."""
-    held_journey(vehicle)
+    vehicle.held_journey()
     stick = make_stick(*EXT4)
     place = f"/run/cabin-recorder-export/{stick.name}"
     busy = f"/usr/bin/systemd-run --property=Type=exec --property=WorkingDirectory={place} /usr/bin/sleep 600"
@@ -162,7 +151,7 @@ def test_without_a_recorder_the_copy_is_the_same(
     vehicle: Container, make_stick: Callable[..., Stick], tmp_path: Path
 ) -> None:
     """Nobody is there to be told; the unit does not mind."""
-    held_journey(vehicle)
+    vehicle.held_journey()
     vehicle.out("systemctl", "stop", "cabin-recorder.service")
     stick = make_stick(*EXT4)
     done = stick.plug_into(vehicle)
@@ -206,7 +195,7 @@ def test_a_torn_filesystem_is_refused(vehicle: Container, make_stick: Callable[.
 
 def test_links_on_a_stick_lead_nowhere(vehicle: Container, make_stick: Callable[..., Stick], tmp_path: Path) -> None:
     """A stick whose CABIN-EXPORT points into the machine gets nothing, and the machine is as before."""
-    held_journey(vehicle)
+    vehicle.held_journey()
     content = tmp_path / "content"
     content.mkdir()
     (content / "CABIN-EXPORT").symlink_to("/var/lib/cabin-recorder/store")

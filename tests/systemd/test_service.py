@@ -1,37 +1,13 @@
-"""The installed recorder under real systemd: ready, bitten, killed, stopped, pruned."""
+"""The installed recorder under real systemd: bitten, killed, stopped, pruned."""
 
 from pathlib import Path
 
 import pytest
 
+from tests.systemd.conftest import BEHAVIOUR
 from tests.systemd.container import Container, drop_in
 
-pytestmark = [pytest.mark.nspawn, pytest.mark.timeout(600)]
-
-UNITS = ("cabin-recorder.service", "cabin-recorder-prune.service", "cabin-recorder-prune.timer")
-
-
-def test_ready_when_the_machine_is(vehicle: Container) -> None:
-    """The service is up with the machine, answers, and the pruner waits for its minute."""
-    shown = vehicle.show("cabin-recorder.service", "ActiveState", "SubState", "NRestarts")
-    assert shown == {"ActiveState": "active", "SubState": "running", "NRestarts": "0"}
-    assert vehicle.recorder("status")["state"] == "Parked"
-    assert vehicle.show("cabin-recorder-prune.timer", "ActiveState", "SubState")["ActiveState"] == "active"
-    assert vehicle.out("systemctl", "--failed", "--quiet") == ""
-
-
-def test_systemd_understands_the_installed_units(vehicle: Container) -> None:
-    """`verify` prints nothing, with the programs where the units name them, on this suite's systemd."""
-    done = vehicle.run("systemd-analyze", "verify", *UNITS, "cabin-recorder-export@sda1.service")
-    assert done.stdout + done.stderr == ""
-
-
-def test_udev_understands_the_rules(vehicle: Container, suite: str) -> None:
-    """`udevadm verify` finds nothing to say (systemd 254 and later have it)."""
-    if suite == "bookworm":
-        pytest.skip("bookworm's udevadm has no verify")
-    done = vehicle.run("udevadm", "verify", "--no-summary", "/usr/local/lib/udev/rules.d/70-cabin-recorder.rules")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+pytestmark = [pytest.mark.nspawn, pytest.mark.timeout(600), BEHAVIOUR]
 
 
 def test_the_watchdog_bites_a_stalled_recorder(vehicle: Container) -> None:
