@@ -1,11 +1,19 @@
 """One journey of the whole recorder on given devices, and what it cost."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from recorder.cabin.simulated import panel_client
+from recorder.control import ask
+from recorder.runtime import Runtime
+from tests.contract.harness import pause
 from tests.daemon.vehicle import Vehicle
 from tests.hardware.machine import usage
+
+WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +46,25 @@ def record(folder: Path, parts: Parts, size: tuple[int, int], seconds: float) ->
         text = text.replace(f'[{table}]\nkind = "synthetic"', f"[{table}]\n{lines}")
     vehicle.config.write_text(text)
     vehicle.start()
+    runtime = Runtime(folder / "runtime")
+
+    def until(true: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """Asked through the socket: a process for each question would be what is measured."""
+        give_up_s = time.monotonic() + WITHIN_S
+        while not true(status := ask(runtime.control_socket, "status")):
+            assert time.monotonic() < give_up_s, f"last status {status}; log:\n{vehicle.log_path.read_text()[-3000:]}"
+            pause(0.01)
+        return status
+
     try:
         vehicle.panel("ignition on")
-        vehicle.until(lambda status: status["capture_ready"], 60)
-        vehicle.panel("press consent")
-        pressed = time.monotonic()
-        journey = vehicle.until(lambda status: status["durable_video_age_s"] is not None)["journey"]
-        durable_s = time.monotonic() - pressed
-        status = vehicle.until(lambda _status: time.monotonic() - pressed >= seconds, seconds + 60)
+        until(lambda status: status["capture_ready"])
+        list(panel_client(runtime.panel_socket, ["press consent"]))
+        pressed_s = time.monotonic()
+        journey = until(lambda status: status["durable_video_age_s"] is not None)["journey"]
+        durable_s = time.monotonic() - pressed_s
+        pause(seconds)
+        status = ask(runtime.control_socket, "status")
         used = usage(vehicle.process.pid)
         vehicle.panel("ignition off")
         vehicle.until_state("Parked")
