@@ -35,6 +35,8 @@ from recorder.resting import Resting
 from recorder.sweeper import Swept
 from recorder.systemd import Notifier
 from recorder.timekeeping import NS_PER_S, boottime_ns, iso_utc
+from recorder.vault.pruner import SweepReport
+from recorder.vault.retention import Reason
 from recorder.watchdog import EXIT_STUCK, Watchdog, end_process
 
 TICK_S = 0.1
@@ -56,7 +58,7 @@ class Daemon:
         self._recordings = Recordings(parts.begin_capture, self._inbox.put)
         self._watchdog = Watchdog(notifier)
         self._clock_watch = ClockWatch(parts.clock)
-        self._next_due_utc_ns: int | None = None
+        self._swept: SweepReport | None = None
         self._recovered = False
         self._resting = Resting(parts.power)
         self._stop_by_s: float | None = None
@@ -130,7 +132,7 @@ class Daemon:
                 self._recovered = True
                 self._resume_after_power_cut(message)
             case Swept():
-                self._next_due_utc_ns = message.report.next_due_utc_ns
+                self._swept = message.report
             case _:
                 self._happen(message)
 
@@ -182,8 +184,10 @@ class Daemon:
         parked = self._journey.name is StateName.PARKED and not self._journey.ignition and not self._journey.exporting
         if not parked:
             self._resting.wake()
-        elif self._recovered and not self._parts.sweeper.busy and self._parts.clerk.idle:
-            for event in self._resting.look(time.monotonic(), self._next_due_utc_ns):
+        elif self._recovered and self._swept and not self._parts.sweeper.busy and self._parts.clerk.idle:
+            awaits_clock = Reason.GRACE in self._swept.kept_counts
+            due = self._swept.next_due_utc_ns
+            for event in self._resting.look(time.monotonic(), due, awaits_clock=awaits_clock):
                 self._handle(event)
 
     # --- what the journey asks for -------------------------------------------------------------------------------
@@ -261,7 +265,7 @@ class Daemon:
 
     def _status(self) -> dict[str, Any]:
         now_ns, journey = boottime_ns(), self._journey
-        due = self._next_due_utc_ns
+        due = None if self._swept is None else self._swept.next_due_utc_ns
         return {
             "state": journey.name.value,
             "journey": journey.journey,

@@ -4,6 +4,7 @@ The machine's image is built where it is missing (tests/rig/build). Snapshots li
 into them; an older one of the same name is thrown away.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -83,14 +84,17 @@ def snapshot(image: Image) -> Callable[[str, str, Prepare], Snapshot]:
     def take(name: str, fingerprint: str, prepare: Prepare) -> Snapshot:
         kept = image.folder.parent / "rig-snapshots" / name
         stamp = kept / "made-of"
-        if not stamp.exists() or stamp.read_text() != image.fingerprint + fingerprint:
-            shutil.rmtree(kept, ignore_errors=True)
-            kept.mkdir(parents=True)
-            with tempfile.TemporaryDirectory(prefix="rig-") as folder, Vehicle(image, Path(folder)) as vehicle:
-                vehicle.boot()
-                prepare(vehicle)
-                vehicle.save(Snapshot(kept))
-            stamp.write_text(image.fingerprint + fingerprint)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with kept.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two runs on one cache must not make it at once
+            if not stamp.exists() or stamp.read_text() != image.fingerprint + fingerprint:
+                shutil.rmtree(kept, ignore_errors=True)
+                kept.mkdir(parents=True)
+                with tempfile.TemporaryDirectory(prefix="rig-") as folder, Vehicle(image, Path(folder)) as vehicle:
+                    vehicle.boot()
+                    prepare(vehicle)
+                    vehicle.save(Snapshot(kept))
+                stamp.write_text(image.fingerprint + fingerprint)
         return Snapshot(kept)
 
     return take

@@ -103,7 +103,7 @@ class Camera:
         self._guest = guest
 
     def slow_down(self, fps: int) -> None:
-        """So many frames a second from its next start; 10 leave the machine's one core little time for anything else."""
+        """So many frames a second from its next start; ten leave the machine's one core little time for lamps."""
         self._guest.shell(f"echo {fps} >/sys/module/vimc/parameters/fps")
 
     def lose(self) -> None:
