@@ -53,6 +53,7 @@ def source(folder: Path) -> Path:
         shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(CHECKOUT / name, folder)
+    folder.chmod(0o755)  # as a checkout is: everybody may read it
     return folder
 
 
