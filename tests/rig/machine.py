@@ -17,7 +17,7 @@ from typing import Self
 from tests.rig.guest import Guest
 from tests.rig.qmp import Qmp, QmpError
 
-_PATIENCE_S = 600
+_PATIENCE_S = 1800
 _BOARD = [
     *("-nodefaults", "-display", "none", "-no-reboot", "-accel", "tcg,thread=single,tb-size=512"),
     *("-M", "q35", "-cpu", "max", "-smp", "1", "-m", "1536M", "-icount", "shift=0,sleep=on"),

@@ -14,7 +14,7 @@ from tests.rig.film import frame_numbers, loudest_hz
 from tests.rig.guest import Guest
 from tests.rig.recorder import Recorder
 
-pytestmark = [pytest.mark.rig, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(7200)]
 
 CAMERA = """
 import sys, threading

@@ -10,7 +10,7 @@ from tests.rig.cabin import Cabin, lamps_of
 from tests.rig.drivers import Camera, Sound
 from tests.rig.recorder import BY_PINS, PICAMERA, PORTAUDIO, Recorder
 
-pytestmark = [pytest.mark.rig, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(7200)]
 
 
 def begin_journey(recorder: Recorder, cabin: Cabin) -> str:

@@ -10,7 +10,7 @@ from recorder.demo.measure import measure
 from tests.rig.recorder import SERVICE, STICK_LABEL, Office, Recorder
 from tests.rig.stick import make_stick
 
-pytestmark = [pytest.mark.rig, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(7200)]
 
 
 @pytest.mark.rig_short

@@ -14,7 +14,7 @@ from tests.rig.film import frame_numbers, loudest_hz, read_log, sound
 from tests.rig.recorder import BY_PINS, PICAMERA, PORTAUDIO, STICK_LABEL, Office, Recorder
 from tests.rig.stick import make_stick
 
-pytestmark = [pytest.mark.rig, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(7200)]
 
 EVENTS = ["journey-began", "consent", "hold", "run-on", "journey-ended", "export-began"]
 

@@ -11,7 +11,7 @@ from tests.rig.drivers import MICROPHONE, Pins, Sound
 from tests.rig.stick import make_stick
 from tests.rig.vehicle import Vehicle
 
-pytestmark = [pytest.mark.rig, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(7200)]
 
 WRITER = """
 import itertools, os

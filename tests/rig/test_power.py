@@ -8,7 +8,7 @@ from recorder.timekeeping import NS_PER_S, parse_iso_utc
 from tests.rig.cabin import WIRING, Cabin
 from tests.rig.recorder import BY_PINS, Recorder
 
-pytestmark = [pytest.mark.rig, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(7200)]
 
 UPGRADE = ("systemd-inhibit", "--what=shutdown", "--mode=block", "sleep", "infinity")
 

@@ -14,7 +14,7 @@ from tests.rig.machine import Image, Machine
 from tests.rig.volatile_disk import VolatileDisk
 from tests.rig.write_cache import PowerCut
 
-_PATIENCE_S = 60
+_PATIENCE_S = 600
 
 
 class Snapshot:
