@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.rig, pytest.mark.timeout(7200)]
 def begin_journey(recorder: Recorder, cabin: Cabin) -> str:
     """Everything real: the key turned, consent pressed, picture and sound on the card. The journey's name."""
     Sound(recorder.vehicle.guest).hum(440)
-    Camera(recorder.vehicle.guest).slow_down(5)
+    Camera(recorder.vehicle.guest).look_at_one_thing()
     recorder.configure(camera=PICAMERA, microphone=PORTAUDIO, width=640, height=480, **BY_PINS)
     cabin.turn_key_on()
     recorder.start()

@@ -78,7 +78,7 @@ def test_a_journey_by_pins_alone(
     """
     cabin = Cabin(recorder.vehicle.guest)
     Sound(recorder.vehicle.guest).hum(440)
-    Camera(recorder.vehicle.guest).slow_down(5)
+    Camera(recorder.vehicle.guest).look_at_one_thing()
     recorder.configure(camera=PICAMERA, microphone=PORTAUDIO, width=640, height=480, run_on_s=30, **BY_PINS)
     cabin.turn_key_on()
     recorder.start()
