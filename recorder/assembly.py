@@ -6,8 +6,9 @@ with. Nothing here opens a camera, a microphone or a socket.
 
 import queue
 import threading
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recorder import __version__
@@ -16,7 +17,6 @@ from recorder.cabin.logind import LogindPowerSupply
 from recorder.cabin.loudspeaker import open_loudspeaker
 from recorder.cabin.notice import NoticeLibrary
 from recorder.cabin.panel import GpioPanel
-from recorder.cabin.pins import Wiring
 from recorder.cabin.ports import Panel, PowerSupply
 from recorder.cabin.power import SimulatedPowerSupply
 from recorder.cabin.simulated import SimulatedPanel
@@ -26,6 +26,7 @@ from recorder.clerk import CapturePlan, Clerk
 from recorder.config import Config
 from recorder.errors import ConfigError, RecorderError, StoreError, UsageError
 from recorder.journey import Settings
+from recorder.keyposition import simulated_key, wiring_of
 from recorder.recordings import Capturing
 from recorder.runtime import Runtime
 from recorder.sweeper import Sweeper
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from recorder.capture.devices import Devices
 
 RESUME_WITHIN_S = 60.0
+POWER_OFF_WANTED = Path("/run/cabin-recorder-power/off")
+"""Outlives the service, unlike the runtime folder; read by ``systemd/shutdown/cabin-recorder``."""
 
 
 def recipients_of(config: Config) -> tuple[X25519Recipient, ...]:
@@ -203,16 +206,15 @@ def require_release_allowed(config: Config, uid: int) -> None:
 
 def _panel(config: Config, runtime: Runtime, voice: Voice) -> Panel:
     if config.panel.kind == "simulated":
-        return SimulatedPanel(runtime.panel_socket, runtime.folder / "ignition", voice.sound)
-    wiring = Wiring(**{field.name: getattr(config.panel, field.name) for field in fields(Wiring)})
-    return GpioPanel(wiring, lambda: open_board(runtime.folder), voice.sound)
+        return SimulatedPanel(runtime.panel_socket, simulated_key(runtime), voice.sound)
+    return GpioPanel(wiring_of(config.panel), lambda: open_board(runtime.folder), voice.sound)
 
 
 def _power(config: Config, panel: Panel, clock: Clock) -> PowerSupply:
     if config.power.kind == "simulated":
         return SimulatedPowerSupply()
     alarm = WakeAlarm(config.power.rtc, now_ns=lambda: clock.now().utc_ns)
-    return LogindPowerSupply(lambda: panel.ignition_on, alarm)
+    return LogindPowerSupply(lambda: panel.ignition_on, alarm, POWER_OFF_WANTED)
 
 
 def assemble(config: Config) -> Parts:

@@ -1,7 +1,8 @@
 """The commands people type: parse, call, print, exit code. Thin: nothing is decided here.
 
 Exit codes: 0 good · 1 the thing asked failed · 2 wrong use or configuration · 3 verification found something wrong ·
-4 consistent, but signed by a recorder that is not known here. Errors go to standard error, one sentence each.
+4 consistent, but signed by a recorder that is not known here · 5 nothing to export, for nothing is held. Errors go to
+standard error, one sentence each.
 """
 
 import json
@@ -152,18 +153,43 @@ def prune(config_path: Path) -> int:
 @cli.command()
 @click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--journey", "journey_ids", multiple=True, help="Export this journey instead of all held ones.")
+@click.option("--told-later", is_flag=True, hidden=True, help="Leave it to export-told to tell how it ended.")
 @CONFIG
-def export(target: Path, journey_ids: tuple[str, ...], config_path: Path) -> int:
+def export(target: Path, journey_ids: tuple[str, ...], told_later: bool, config_path: Path) -> int:
     """Copy held journeys (or the one named) into DIR, read them back, and log it. DIR is then a bundle."""
     config = load(config_path)
     from recorder import exporting  # noqa: PLC0415
     from recorder.progress import progress_bar  # noqa: PLC0415
 
     with progress_bar("Copying") as show:
-        report = exporting.export(config, target, journey_ids, show)
+        report = exporting.export(config, target, journey_ids, show, tells_end=not told_later)
     for line in report.lines:
         click.echo(line)
     return report.exit_code
+
+
+@cli.command(hidden=True)
+@CONFIG
+def ignition(config_path: Path) -> int:
+    """Say whether the ignition is on, where no recorder runs that has its pin: exit 0 on, 1 off or not known."""
+    from recorder.keyposition import ignition_on  # noqa: PLC0415
+
+    on = ignition_on(load(config_path, places=False))
+    click.echo(f"The ignition is {'on' if on else 'off'}.")
+    return 0 if on else 1
+
+
+@cli.command(hidden=True)
+@click.argument("place", metavar="DIR", type=click.Path(readable=False, path_type=Path))
+@CONFIG
+def export_told(place: Path, config_path: Path) -> int:
+    """Tell the recorder how the copy onto the stick that was at DIR has ended; for the export unit alone."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    config = load(config_path)
+    from recorder.runtime import Runtime  # noqa: PLC0415
+    from recorder.telling import tell_end  # noqa: PLC0415
+
+    return tell_end(Runtime(config.store.runtime).control_socket, place, os.environ)
 
 
 @cli.command()

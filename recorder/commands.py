@@ -22,6 +22,7 @@ class Phrase(Enum):
     IMPAIRED = "impaired"
     FAILED = "failed"
     EXPORT_DONE = "export-done"
+    NOTHING_TO_EXPORT = "nothing-to-export"
     EXPORT_FAILED = "export-failed"
 
 

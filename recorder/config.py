@@ -222,8 +222,11 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         return (file,) if self.keys.slot in (None, file) else (self.keys.slot, file)
 
 
-def load(path: Path) -> Config:
-    """Read and judge ``path``. Raises ConfigError with one sentence for each fault; creates nothing."""
+def load(path: Path, *, places: bool = True) -> Config:
+    """Read and judge ``path``. Raises ConfigError with one sentence for each fault; creates nothing.
+
+    ``places`` false: for whoever uses none of its folders, which then may be gone or read-only.
+    """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -237,7 +240,8 @@ def load(path: Path) -> Config:
     readable, faults = read(Config, document)
     readable = _resolved(readable, path.resolve().parent)
     faults += [*_recipient_faults(readable), *_retention_faults(readable)]
-    faults += [*_notice_faults(readable), *_device_faults(readable), *_place_faults(readable)]
+    faults += [*_notice_faults(readable), *_device_faults(readable)]
+    faults += _place_faults(readable) if places else ()
     faults += [*_pin_faults(readable), *_mixing_faults(readable)]
     if faults:
         raise ConfigError([f"{path}: {fault}" for fault in faults])

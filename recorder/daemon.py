@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
-from recorder import __version__
+from recorder import __version__, copying
 from recorder import commands as do
 from recorder import events as on
 from recorder.assembly import Parts
@@ -35,6 +35,8 @@ from recorder.resting import Resting
 from recorder.sweeper import Swept
 from recorder.systemd import Notifier
 from recorder.timekeeping import NS_PER_S, boottime_ns, iso_utc
+from recorder.vault.pruner import SweepReport
+from recorder.vault.retention import Reason
 from recorder.watchdog import EXIT_STUCK, Watchdog, end_process
 
 TICK_S = 0.1
@@ -56,13 +58,13 @@ class Daemon:
         self._recordings = Recordings(parts.begin_capture, self._inbox.put)
         self._watchdog = Watchdog(notifier)
         self._clock_watch = ClockWatch(parts.clock)
-        self._next_due_utc_ns: int | None = None
+        self._swept: SweepReport | None = None
         self._recovered = False
         self._resting = Resting(parts.power)
         self._stop_by_s: float | None = None
         self._shown: Any = None
         self._exit: int | None = None
-        self._export: dict[str, Any] | None = None
+        self._copying = copying.Copying()
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; the exit code."""
@@ -95,7 +97,7 @@ class Daemon:
         parts.panel.start(self._inbox.put)
         control = ControlServer(parts.runtime.control_socket, self._inbox.put)
         self._show()
-        self._notifier.ready()
+        self._notifier.ready(self._journey.name.value)
         log.info("cabin-recorder %s is ready", __version__)
         parts.clerk.start()
         parts.sweeper.start()
@@ -130,7 +132,7 @@ class Daemon:
                 self._recovered = True
                 self._resume_after_power_cut(message)
             case Swept():
-                self._next_due_utc_ns = message.report.next_due_utc_ns
+                self._swept = message.report
             case _:
                 self._happen(message)
 
@@ -148,7 +150,7 @@ class Daemon:
         self._handle(on.Tick(boottime_ns() / NS_PER_S))
         self._look_at_durable()
         self._look_at_workers()
-        for event in self._clock_watch.look():
+        for event in (*self._clock_watch.look(), *self._copying.look(time.monotonic())):
             self._handle(event)
         self._rest()
 
@@ -182,8 +184,10 @@ class Daemon:
         parked = self._journey.name is StateName.PARKED and not self._journey.ignition and not self._journey.exporting
         if not parked:
             self._resting.wake()
-        elif self._recovered and not self._parts.sweeper.busy and self._parts.clerk.idle:
-            for event in self._resting.look(time.monotonic(), self._next_due_utc_ns):
+        elif self._recovered and self._swept and not self._parts.sweeper.busy and self._parts.clerk.idle:
+            awaits_clock = Reason.GRACE in self._swept.kept_counts
+            due = self._swept.next_due_utc_ns
+            for event in self._resting.look(time.monotonic(), due, awaits_clock=awaits_clock):
                 self._handle(event)
 
     # --- what the journey asks for -------------------------------------------------------------------------------
@@ -244,10 +248,7 @@ class Daemon:
             "status": lambda request: request.answer(**self._status()),
             "hold": self._answer_hold,
             "release": self._answer_release,
-            "export-began": self._answer_export,
-            "export-progress": self._answer_export,
-            "export-done": self._answer_export,
-            "export-failed": self._answer_export,
+            **dict.fromkeys(copying.COMMANDS, self._answer_export),
         }
         answer = answers.get(request.command)
         if answer is None:
@@ -264,7 +265,7 @@ class Daemon:
 
     def _status(self) -> dict[str, Any]:
         now_ns, journey = boottime_ns(), self._journey
-        due = self._next_due_utc_ns
+        due = None if self._swept is None else self._swept.next_due_utc_ns
         return {
             "state": journey.name.value,
             "journey": journey.journey,
@@ -280,7 +281,7 @@ class Daemon:
             "clock": self._parts.clock.now().quality,
             "erasure": self._parts.store.headers.keyring.kind,
             "next_deletion": None if due is None else iso_utc(due),
-            "export": self._export,
+            "export": self._copying.shown,
         }
 
     def _answer_hold(self, request: ControlRequest) -> None:
@@ -294,20 +295,9 @@ class Daemon:
 
     def _answer_export(self, request: ControlRequest) -> None:
         """A copy runs in a process of its own; here it is only shown and said."""
-        arguments = request.arguments
-        match request.command:
-            case "export-began":
-                self._export = {"target": str(arguments["target"]), "done_bytes": 0, "total_bytes": 0}
-                self._happen(on.StickInserted(str(arguments["target"])))
-            case "export-progress" if self._export is not None:
-                counts = {name: int(arguments[name]) for name in ("done_bytes", "total_bytes")}
-                self._export = {**self._export, **counts}
-            case "export-done":
-                self._export = None
-                self._happen(on.ExportDone())
-            case "export-failed":
-                self._export = None
-                self._happen(on.ExportFailed(str(arguments["reason"])))
+        for event in self._copying.hear(request.command, request.arguments, time.monotonic()):
+            log.info("stick: %s", type(event).__name__)
+            self._happen(event)
         request.answer()
 
 

@@ -114,6 +114,12 @@ class ExportError(RecorderError, OSError):
     """Held journeys could not be copied. What is whole on the target stays valid."""
 
 
+class NothingHeldError(ExportError, LookupError):
+    """There is nothing to export, for no journey is held: no failure, and the stick stays as it was."""
+
+    exit_code = 5
+
+
 class BundleError(RecorderError, ValueError):
     """A bundle is not one, or something in it is wrong."""
 

@@ -119,7 +119,12 @@ class StickInserted:
 
 @dataclass(frozen=True, slots=True)
 class ExportDone:
-    """Held journeys are on the stick, read back and flushed."""
+    """Held journeys are on the stick, read back; it may be unplugged."""
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToExport:
+    """A stick came, and no journey is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +175,7 @@ Event = (
     | Sealed
     | StickInserted
     | ExportDone
+    | NothingToExport
     | ExportFailed
     | ClockChanged
     | StopRequested

@@ -1,75 +1,69 @@
 """``export``: held journeys into a folder, in a process of its own, with the recorder told so that its lamps know.
 
-Rules: copying never goes through the recorder, so that it can neither slow nor stop recording; a recorder that does not
-run, or does not answer, changes nothing about the copy.
+Rules: copying never goes through the recorder, so that it can neither slow nor stop recording; however the copy ends,
+short of being killed, the recorder is told (:mod:`recorder.telling`).
 """
 
 import contextlib
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from recorder.assembly import open_store, recipients_of
 from recorder.config import Config
-from recorder.control import ask
-from recorder.errors import ExportError, NotRunningError, RecorderError
+from recorder.errors import NothingHeldError, RecorderError
 from recorder.export.bundle import ExportReport
 from recorder.export.bundle import export as export_bundle
 from recorder.export.target import Target
 from recorder.progress import Show
 from recorder.runtime import Runtime
+from recorder.telling import Teller
 
-TELL_EVERY_S = 1.0
 
-
-def export(config: Config, folder: Path, journeys: Sequence[str], show: Show) -> ExportReport:
+def export(
+    config: Config, folder: Path, journeys: Sequence[str], show: Show, *, tells_end: bool = True
+) -> ExportReport:
     """Copy ``journeys``, or all held ones, into ``folder`` (made if only its last part is missing).
 
-    Raises ExportError where the folder fails or nothing is held, NoSuchJourneyError, StoreError.
+    ``tells_end``: see :class:`recorder.telling.Teller`. Raises NothingHeldError, ExportError where the folder fails,
+    NoSuchJourneyError, StoreError.
     """
-    store = open_store(config)
-    chosen = tuple(journeys) or tuple(record.id for record in store.journeys() if record.held)
-    if not chosen:
-        raise ExportError("No journey is held, so there is nothing to export; hold one, or name one with --journey.")
-    with contextlib.suppress(OSError):  # Target says what is wrong with it
-        folder.mkdir(exist_ok=True)
-    teller = _Teller(config, show)
-    teller.tell("export-began", target=str(folder))
+    teller = Teller(Runtime(config.store.runtime).control_socket, folder, tells_end=tells_end)
     try:
-        report = export_bundle(
-            store,
-            Target(folder),
-            vehicle=config.vehicle,
-            recipients=recipients_of(config),
-            journeys=chosen,
-            progress=teller.progress,
-        )
+        report = _copy(config, folder, journeys, show, teller)
+    except NothingHeldError:
+        teller.nothing()
+        raise
     except RecorderError as error:
-        teller.tell("export-failed", reason=str(error))
+        teller.failed(str(error))
+        raise
+    except BaseException:
+        teller.failed("The copy was broken off.")
         raise
     if report.problems:
-        teller.tell("export-failed", reason=report.problems[0])
+        teller.failed(report.problems[0])
     else:
-        teller.tell("export-done")
+        teller.done()
     return report
 
 
-class _Teller:
-    """Keeps the recorder that runs, if one does, up to date."""
+def _copy(config: Config, folder: Path, journeys: Sequence[str], show: Show, teller: Teller) -> ExportReport:
+    store = open_store(config)
+    chosen = tuple(journeys) or tuple(record.id for record in store.journeys() if record.held)
+    if not chosen:
+        raise NothingHeldError("No journey is held, so there is nothing to export; hold one, or name one: --journey.")
+    with contextlib.suppress(OSError):  # Target says what is wrong with it
+        folder.mkdir(exist_ok=True)
+    teller.began()
 
-    def __init__(self, config: Config, show: Show) -> None:
-        self._socket = Runtime(config.store.runtime).control_socket
-        self._show = show
-        self._next_s = 0.0
+    def progress(done_bytes: int, total_bytes: int) -> None:
+        show(done_bytes, total_bytes)
+        teller.progress(done_bytes, total_bytes)
 
-    def tell(self, command: str, **arguments: object) -> None:
-        """Tell it; nobody there is fine."""
-        with contextlib.suppress(NotRunningError):
-            ask(self._socket, command, **arguments)
-
-    def progress(self, done_bytes: int, total_bytes: int) -> None:
-        """Show on the terminal each time, tell the recorder now and then."""
-        self._show(done_bytes, total_bytes)
-        if time.monotonic() >= self._next_s:
-            self._next_s = time.monotonic() + TELL_EVERY_S
-            self.tell("export-progress", done_bytes=done_bytes, total_bytes=total_bytes)
+    return export_bundle(
+        store,
+        Target(folder),
+        vehicle=config.vehicle,
+        recipients=recipients_of(config),
+        journeys=chosen,
+        progress=progress,
+    )

@@ -53,6 +53,7 @@ _EVERYWHERE: dict[type, Row] = {
     on.FaultCleared: Row(rows.fault_over),
     on.StickInserted: Row(rows.stick),
     on.ExportDone: Row(rows.export_done),
+    on.NothingToExport: Row(rows.nothing_to_export),
     on.ExportFailed: Row(rows.export_failed),
     on.ClockChanged: Row(rows.clock),
 }

@@ -314,6 +314,11 @@ def export_done(j: Journey, _: on.ExportDone) -> Outcome:
     return replace(j, exporting=False), (do.Say(Phrase.EXPORT_DONE),)
 
 
+def nothing_to_export(j: Journey, _: on.NothingToExport) -> Outcome:
+    """No failure: said aloud, so that nobody waits, or believes that something was copied."""
+    return replace(j, exporting=False), (do.Say(Phrase.NOTHING_TO_EXPORT),)
+
+
 def export_failed(j: Journey, e: on.ExportFailed) -> Outcome:
     """Logged and said; nothing else changes."""
     return replace(j, exporting=False), (do.Note("export-failed", {"reason": e.reason}), do.Say(Phrase.EXPORT_FAILED))

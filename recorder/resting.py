@@ -2,7 +2,8 @@
 
 Rules: asked once each time the recorder comes to rest; where the power supply refuses (logind does while an upgrade
 runs) the recorder stays up, says so, and asks again; a clock that cannot wake the computer is a fault that stops
-nothing, because the next start deletes before anything else.
+nothing, because the next start deletes before anything else; while footage waits for a clock that proves its age the
+recorder stays up, for that wait counts from the start, and every sleep would begin it anew.
 """
 
 import logging
@@ -29,9 +30,12 @@ class Resting:
         """Something goes on again: the next rest asks anew."""
         self._asked = False
 
-    def look(self, now_s: float, next_due_utc_ns: int | None) -> Iterator[on.Event]:
-        """To be called while at rest; ``now_s`` never steps, ``next_due_utc_ns`` is when footage must go next."""
-        if self._asked or now_s < self._not_before_s:
+    def look(self, now_s: float, next_due_utc_ns: int | None, *, awaits_clock: bool = False) -> Iterator[on.Event]:
+        """To be called while at rest; ``now_s`` never steps, ``next_due_utc_ns`` is when footage must go next.
+
+        ``awaits_clock``: whether some of it is kept only until a clock can prove its age.
+        """
+        if self._asked or awaits_clock or now_s < self._not_before_s:
             return
         self._asked = True
         if next_due_utc_ns is not None:

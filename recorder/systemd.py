@@ -23,9 +23,9 @@ class Notifier:
         """How often the watchdog wants to hear, at half its limit (sd_watchdog_enabled(3)); None: not at all."""
         return self._watchdog_usec / 2_000_000 if self._address and self._watchdog_usec else None
 
-    def ready(self) -> None:
-        """Start-up is finished."""
-        self._send("READY=1")
+    def ready(self, status: str) -> None:
+        """Start-up is finished; ``status`` is the first line for ``systemctl status``, in the same datagram."""
+        self._send(f"READY=1\nSTATUS={status}")
 
     def stopping(self) -> None:
         """The recorder has begun to end."""

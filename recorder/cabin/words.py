@@ -21,6 +21,7 @@ _WORDS: dict[str, dict[Phrase, str]] = {
         Phrase.IMPAIRED: "Attention. Something is wrong with the picture or the sound.",
         Phrase.FAILED: "Attention. Nothing is being recorded. Please tell the office.",
         Phrase.EXPORT_DONE: "Copying is finished. You can remove the stick.",
+        Phrase.NOTHING_TO_EXPORT: "Nothing was copied, for nothing is being kept. You can remove the stick.",
         Phrase.EXPORT_FAILED: "Copying has failed. Everything is still in the recorder.",
     },
     "cy": {
@@ -33,6 +34,7 @@ _WORDS: dict[str, dict[Phrase, str]] = {
         Phrase.IMPAIRED: "Sylw. Mae rhywbeth o'i le ar y llun neu'r sain.",
         Phrase.FAILED: "Sylw. Nid oes dim yn cael ei recordio. Rhowch wybod i'r swyddfa.",
         Phrase.EXPORT_DONE: "Mae'r copïo wedi gorffen. Gallwch dynnu'r cofbin.",
+        Phrase.NOTHING_TO_EXPORT: "Ni chopïwyd dim, gan nad oes dim yn cael ei gadw. Gallwch dynnu'r cofbin.",
         Phrase.EXPORT_FAILED: "Methodd y copïo. Mae popeth yn dal yn y recordydd.",
     },
 }

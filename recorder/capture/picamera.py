@@ -14,12 +14,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from recorder.capture.annexb import parameter_sets
 from recorder.capture.opening import Opening, release
 from recorder.capture.picamera_settings import LOOK_SIZE, PiCameraSettings, Picture, configure
+from recorder.capture.picamera_view import SensorMode
 from recorder.capture.ports import DeviceFailure, VideoFormat, VideoPacket
 from recorder.capture.relay import Relay
 from recorder.capture.stamp import Stamp
@@ -35,6 +37,14 @@ _START_CODE = b"\x00\x00\x00\x01"
 _IN_ENCODER = 64  # frames an encoder may hold or drop before we forget about them; they hold less than 20
 
 _log = logging.getLogger(__name__)
+
+
+def preload() -> None:
+    """Load picamera2, which takes a second or more, so that a consent need not wait for it. Asks no camera anything."""
+    try:
+        import recorder.capture.picamera_encoder  # noqa: F401, PLC0415
+    except ImportError as error:
+        _log.warning("picamera2 cannot be loaded (%s); install python3-picamera2", error)
 
 
 class PiCamera:
@@ -63,7 +73,9 @@ class PiCamera:
             relay = Relay("camera", on_packet, on_failure)
             return _Session(self._settings, stamp, first_frame_number, relay, self._on_look)
 
-        return self._opening.begin(make).format
+        session = self._opening.begin(make)
+        self._settings = replace(self._settings, mode=session.mode)  # to find it out takes a moment
+        return session.format
 
     def close(self) -> None:
         """Close; raises DeviceLostError where the driver does not let go."""
@@ -132,6 +144,11 @@ class _Session:
                 steps.callback(camera.stop)
                 steps.callback(camera.stop_preview)
 
+    @property
+    def mode(self) -> SensorMode | None:
+        """The sensor's mode, where it was chosen here."""
+        return self._picture.mode
+
     def _start(self, settings: PiCameraSettings, make_stamp: Callable[[int, int], Stamp]) -> None:
         try:
             from picamera2 import MappedArray, Picamera2  # noqa: PLC0415 - on a Pi only, and slow
@@ -156,8 +173,8 @@ class _Session:
             main["format"],
             main["stride"],
         )
+        self._encoder = camera.encoders = encoder  # before it starts: one that fails to has a thread and a device open
         encoder.start()
-        self._encoder = camera.encoders = encoder
         camera.start()
         _log.info("camera: %s, %s", picture, type(encoder).__name__)
 

@@ -2,7 +2,7 @@
 
 Rules: YUV420 where the camera has it, for its first plane is what is stamped and looked at; a second, small stream only
 where the camera is a Raspberry Pi's, because libcamera ends the process of whoever asks another one for two; nothing is
-asked for that the camera does not advertise, for that raises.
+asked for that the camera does not advertise, for that raises; the widest view that is fast enough (picamera_view.py).
 
 Controls and their numbers: libcamera, ``control_ids_core.yaml``. Formats have picamera2's names.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
+from recorder.capture.picamera_view import SensorMode, is_narrow, tell_view, widest
 from recorder.errors import DeviceAbsentError
 
 LOOK_SIZE = (320, 240)
@@ -33,7 +34,7 @@ class PiCameraSettings:
     ``slowest_fps``: in the dark the camera may slow down so far, to expose each frame longer. ``exposure``: whether the
     automatic prefers long exposures to noise. ``exposure_ev``: so many stops brighter than it would choose.
     ``upside_down``: the camera hangs from the ceiling. ``tuning``: a tuning file by name, for cameras without an
-    infrared filter. ``number``: which of several cameras.
+    infrared filter. ``number``: which of several cameras. ``mode``: of the sensor; None: the one that shows most.
     """
 
     width: int
@@ -46,6 +47,12 @@ class PiCameraSettings:
     upside_down: bool = False
     tuning: str | None = None
     number: int = 0
+    mode: SensorMode | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
 
     @property
     def frame_durations_us(self) -> tuple[int, int]:
@@ -60,37 +67,56 @@ class PiCameraSettings:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What the camera agreed to. ``planar``: brightness is a plane of its own; ``has_look``: with a small stream."""
+    """What the camera agreed to.
+
+    ``planar``: brightness is a plane of its own; ``has_look``: with a small stream; ``mode``: of the sensor, None where
+    picamera2's own choice shows all.
+    """
 
     width: int
     height: int
     fps: Fraction
     planar: bool
     has_look: bool
+    mode: SensorMode | None
 
 
 def configure(camera: Any, settings: PiCameraSettings) -> Picture:
-    """Configure an open Picamera2. Raises DeviceAbsentError where it has no format that can be stamped and encoded."""
-    is_pi_camera = "ColorFilterArrangement" in camera.camera_properties  # picamera2 tells them apart by it, too
-    wanted = {"size": (settings.width, settings.height)}
+    """Configure an open Picamera2. Raises DeviceAbsentError where no format of it can be stamped and encoded."""
+    is_pi_camera, mode = _is_pi(camera), settings.mode
     for preferred in ("YUV420", "BGR888"):
-        configuration = camera.create_video_configuration(
-            main=wanted | {"format": preferred},
-            lores={"size": LOOK_SIZE, "format": "YUV420"} if is_pi_camera else None,
-            controls=_controls(camera, settings),
-            buffer_count=_BUFFERS,
-            display=None,
-            queue=False,  # a frame goes to the encoder and back to the camera; nobody else will ask for it
-        )
-        if settings.upside_down:
-            transform = type(configuration["transform"])  # libcamera's
-            configuration["transform"] = transform(hflip=1, vflip=1)
-        camera.configure(configuration)
+        _ask(camera, settings, preferred, mode)
+        if is_pi_camera and mode is None and is_narrow(camera, settings.size):
+            mode = widest(camera.sensor_modes, settings.size, settings.fps)  # and now it is configured otherwise
+            _ask(camera, settings, preferred, mode)
         main = camera.stream_configuration("main")  # what libcamera made of it
         if main["format"] in _PLANAR + _PACKED:
+            tell_view(camera, settings.size)
             width, height = main["size"]
-            return Picture(width, height, _rate(camera, settings), main["format"] in _PLANAR, is_pi_camera)
+            planar = main["format"] in _PLANAR
+            return Picture(width, height, _rate(camera, settings), planar, is_pi_camera, mode)
     raise DeviceAbsentError(f"The camera gives {main['format']} only, which cannot be stamped; use another one.")
+
+
+def _is_pi(camera: Any) -> bool:
+    """A camera of the Raspberry Pi's own; picamera2 tells them by it, too."""
+    return "ColorFilterArrangement" in camera.camera_properties
+
+
+def _ask(camera: Any, settings: PiCameraSettings, preferred: str, mode: SensorMode | None) -> None:
+    configuration = camera.create_video_configuration(
+        main={"size": settings.size, "format": preferred},
+        lores={"size": LOOK_SIZE, "format": "YUV420"} if _is_pi(camera) else None,
+        controls=_controls(camera, settings),
+        sensor={} if mode is None else {"output_size": mode.size, "bit_depth": mode.bit_depth},
+        buffer_count=_BUFFERS,
+        display=None,
+        queue=False,  # a frame goes to the encoder and back to the camera; nobody else will ask for it
+    )
+    if settings.upside_down:
+        transform = type(configuration["transform"])  # libcamera's
+        configuration["transform"] = transform(hflip=1, vflip=1)
+    camera.configure(configuration)
 
 
 def _controls(camera: Any, settings: PiCameraSettings) -> dict[str, Any]:

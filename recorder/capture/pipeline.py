@@ -240,6 +240,10 @@ def warm_up(config: Config) -> None:
     from recorder.capture.encoder import PictureEncoder  # noqa: PLC0415
 
     make_devices(config)
+    if config.camera.kind == "picamera":
+        from recorder.capture.picamera import preload  # noqa: PLC0415
+
+        preload()
     PictureEncoder(config.camera.width, config.camera.height, Fraction(config.camera.fps), config.camera.bitrate_bps)
     _sound_encoder(0).finish()
 

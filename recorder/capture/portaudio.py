@@ -2,13 +2,15 @@
 
 Rules: the callback copies and returns; a block's time is told from the difference of two readings of PortAudio's clock,
 never from one of them, for what that clock counts from depends on the driver (PortAudio issue 559), and then steadied;
-a stream that ends by itself is a failure. One that freezes looks alive to PortAudio, so whoever opened it watches for
-the next block.
+a stream that ends by itself is a failure, and the list of devices is made anew after it, for the old one knows them by
+numbers that another sound card may have by now. One that freezes looks alive to PortAudio, so whoever opened it watches
+for the next block.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -56,9 +58,10 @@ class PortAudioMicrophone:
         self._wanted = Wanted(name, rate_hz, channels)
         self._host = host or sound_host()
         self._opening: Opening[_Stream] = Opening("microphone")
+        self._pulled = threading.Event()  # the list of devices may be older than what is plugged in
 
     def open(self, on_block: Callable[[AudioBlock], None], on_failure: Callable[[DeviceFailure], None]) -> None:
-        """Open and begin. Looks for devices plugged in since, where it finds nothing that opens at once.
+        """Open and begin. Looks for devices plugged in since, where it finds nothing that opens, and after a failure.
 
         Raises DeviceAbsentError: no such device, none that gives this rate and so many channels, or no PortAudio.
         """
@@ -69,13 +72,19 @@ class PortAudioMicrophone:
         self._opening.end(_Stream.close)
 
     def _open(self, on_block: Callable[[AudioBlock], None], on_failure: Callable[[DeviceFailure], None]) -> _Stream:
+        def failed(failure: DeviceFailure) -> None:
+            self._pulled.set()
+            on_failure(failure)
+
         library = _library()
+        if self._pulled.is_set() and self._refreshed(library):
+            self._pulled.clear()
         try:
-            return _Stream(library, self._host, self._wanted, on_block, on_failure)
+            return _Stream(library, self._host, self._wanted, on_block, failed)
         except DeviceAbsentError:
             if not self._refreshed(library):
                 raise
-        return _Stream(library, self._host, self._wanted, on_block, on_failure)
+        return _Stream(library, self._host, self._wanted, on_block, failed)
 
     def _refreshed(self, library: Any) -> bool:
         try:

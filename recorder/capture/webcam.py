@@ -208,8 +208,7 @@ class _Encoding:
             return None
         if not frames:
             return None
-        # JPEGs have the full range of brightness; H.264 that does not say so is taken for limited range.
-        self._canvas.paint(frames[-1].reformat(format="yuv420p", dst_color_range="MPEG"))
+        self._canvas.paint(frames[-1])
         self._stamp.apply(self._canvas.y, captured_ns, self._number)
         self._number += 1
         self.format = self._encoder.format

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from gpiozero.pins.mock import MockFactory
 
 from recorder.cabin.board import Board, open_board
 from recorder.cabin.pins import Wiring
@@ -18,16 +19,26 @@ from recorder.errors import PanelError
 from tests.cabin.panelbench import BACK, DEVICES, FAULT, FRONT, IGNITION, WIRING, WITHIN_S, Bench
 from tests.contract.harness import Harness, WiredPin
 
+HARDWARE = Path(__file__).parents[2] / "hardware"
+
+
+def published():
+    """Signal, GPIO number and header pin of each row of the fitter's table."""
+    table = (HARDWARE / "README.md").read_text(encoding="utf-8")
+    return [
+        (signal, int(gpio), int(pin))
+        for signal, gpio, pin in re.findall(r"^\| (.+?) \| GPIO(\d+) \| (\d+) \|", table, re.MULTILINE)
+    ]
+
 
 def test_the_defaults_are_the_published_wiring():
-    """Whoever wires as hardware/README.md says has to configure no pin."""
-    table = (Path(__file__).parents[2] / "hardware/README.md").read_text(encoding="utf-8")
+    """Whoever wires as hardware/README.md says has to configure no pin, but the buzzer where one is fitted."""
     pins: dict[str, list[int]] = {}
-    for name, pin in re.findall(r"^\| (.+?) \| GPIO(\d+) \|", table, re.MULTILINE):
-        pins.setdefault(name.split(",")[0], []).append(int(pin))
-    del pins["clock"], pins["buzzer"]  # the clock chip's, and one that is fitted only where it is configured
+    for signal, gpio, _ in published():
+        pins.setdefault(signal.split(",")[0], []).append(gpio)
     wiring = Wiring()
     assert pins == {
+        "clock": [2, 3],  # the clock chip's: the Pi's first I2C bus
         "ignition": [wiring.ignition],
         "consent button": [*wiring.consent],
         "hold button": [*wiring.hold],
@@ -36,7 +47,31 @@ def test_the_defaults_are_the_published_wiring():
         "recording lamp": [*wiring.recording_lamp],
         "open lamp": [*wiring.devices_lamp],
         "fault lamp": [*wiring.fault_lamp],
+        "buzzer": [12],
     }
+    reference = (HARDWARE.parent / "config/recorder.toml").read_text(encoding="utf-8")
+    assert "\n# buzzer = 12\n" in reference
+
+
+@pytest.mark.parametrize("revision", ["c03115", "c04170"], ids=["Pi 4", "Pi 5"])
+def test_the_published_places_are_those_of_the_header(revision):
+    """Each GPIO is where the table says, as gpiozero knows the boards; and no place is named twice."""
+    header = MockFactory(revision=revision).board_info.headers["J8"]
+    places = {pin.name: place for place, pin in header.pins.items()}
+    assert {f"GPIO{gpio}": pin for _, gpio, pin in published()} == {
+        f"GPIO{gpio}": places[f"GPIO{gpio}"] for _, gpio, _ in published()
+    }
+    assert len({pin for _, _, pin in published()}) == len(published()) == 12
+
+
+def test_the_drawing_is_that_of_the_table(tmp_path):
+    """wiring.svg was drawn after the last change of table or script; a PNG comes with it."""
+    subprocess.run([sys.executable, HARDWARE / "draw-wiring", tmp_path], check=True)
+    assert (HARDWARE / "wiring.svg").read_text() == (tmp_path / "wiring.svg").read_text()
+    assert (tmp_path / "wiring.png").read_bytes().startswith(b"\x89PNG")
+    for signal, gpio, pin in published():
+        assert f">{pin}: GPIO{gpio}<" in (tmp_path / "wiring.svg").read_text()
+        assert f">{signal}<" in (tmp_path / "wiring.svg").read_text()
 
 
 def test_pins_that_others_use_are_refused_at_once_and_by_name():

@@ -1,5 +1,6 @@
 """Supplies: one that stays on, and the vehicle's, asked through a real message bus."""
 
+import contextlib
 import logging
 
 import pytest
@@ -27,7 +28,7 @@ def bus(tmp_path):
 
 def supply_on(bus, tmp_path, ignition_on=lambda: False, within_s=5.0):
     """The vehicle's supply on a bus of one's own."""
-    return LogindPowerSupply(ignition_on, WakeAlarm(clocks=tmp_path), bus.address, within_s)
+    return LogindPowerSupply(ignition_on, WakeAlarm(clocks=tmp_path), tmp_path / "off", bus.address, within_s)
 
 
 @pytest.mark.parametrize(("ignition_on", "method"), [(False, "PowerOff"), (True, "Reboot")])
@@ -53,6 +54,41 @@ def test_the_ignition_is_read_last(bus, tmp_path):
     assert seen == [True]
     assert logind.asked.empty()
     logind.close()
+
+
+@pytest.mark.parametrize(("ignition_on", "marked"), [(False, True), (True, False)])
+def test_the_mark_of_a_power_that_shall_go(bus, tmp_path, ignition_on, marked):
+    """There before logind is asked for the power to go; gone before it is asked to restart."""
+    mark, seen = tmp_path / "off", []
+    if ignition_on:
+        mark.touch()  # of a time before
+    logind = StandInLogind(bus, look=lambda: seen.append(mark.exists()))
+    supply_on(bus, tmp_path, lambda: ignition_on).power_off()
+    logind.close()
+    assert (seen, mark.exists()) == ([marked], marked)
+
+
+@pytest.mark.parametrize(
+    ("error", "marked"),
+    [("org.freedesktop.DBus.Error.AccessDenied", False), ("org.freedesktop.login1.OperationInProgress", True)],
+)
+def test_a_refusal_takes_the_mark_away(bus, tmp_path, error, marked):
+    """The recorder stays up, and who types poweroff later gets it; a machine that goes down already is as wished."""
+    logind = StandInLogind(bus, (error, "No"))
+    with contextlib.suppress(PanelError):
+        supply_on(bus, tmp_path).power_off()
+    logind.close()
+    assert (tmp_path / "off").exists() == marked
+
+
+def test_the_power_goes_without_a_mark_too(bus, tmp_path, caplog):
+    """Where it cannot be made the log says what that means."""
+    logind = StandInLogind(bus)
+    (tmp_path / "file").touch()
+    LogindPowerSupply(lambda: False, WakeAlarm(clocks=tmp_path), tmp_path / "file" / "off", bus.address).power_off()
+    logind.close()
+    assert logind.asked.get(timeout=5)[1] == "PowerOff"
+    assert "a key that is turned from now on may not be seen" in caplog.text
 
 
 @pytest.mark.parametrize("name", REFUSALS)
@@ -90,7 +126,8 @@ def test_no_logind(bus, tmp_path):
 
 def test_no_bus(tmp_path):
     """A container without D-Bus; the ignition is not even looked at."""
-    supply = LogindPowerSupply(lambda: pytest.fail("read"), WakeAlarm(clocks=tmp_path), f"unix:path={tmp_path}/none")
+    nowhere = f"unix:path={tmp_path}/none"
+    supply = LogindPowerSupply(lambda: pytest.fail("read"), WakeAlarm(clocks=tmp_path), tmp_path / "off", nowhere)
     with pytest.raises(PanelError, match=r"^The power cannot be switched off, for D-Bus cannot be reached: .*No such"):
         supply.power_off()
 
@@ -99,7 +136,7 @@ def test_the_system_bus_is_where_the_system_says(bus, tmp_path, monkeypatch):
     """``SYSTEM`` follows DBUS_SYSTEM_BUS_ADDRESS, as every D-Bus program does."""
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
     logind = StandInLogind(bus)
-    LogindPowerSupply(lambda: False, WakeAlarm(clocks=tmp_path)).power_off()
+    LogindPowerSupply(lambda: False, WakeAlarm(clocks=tmp_path), tmp_path / "off").power_off()
     assert logind.asked.get(timeout=5)[1] == "PowerOff"
     logind.close()
 

@@ -34,3 +34,20 @@ def sound_only(path: Path, rate_hz: int = 16_000, seconds: int = 2) -> Path:
     click = "if(lt(mod(t,0.5),0.01),0.9*sin(2*PI*1000*t),0)"
     ffmpeg("-f", "lavfi", "-i", f"aevalsrc='{click}':s={rate_hz}", "-t", str(seconds), path)
     return path
+
+
+def three_bars(path: Path, levels: tuple[int, int, int], colour_range: str, codec: str = "libx264") -> Path:
+    """A second of three upright bars of these levels of brightness, as stored; ``colour_range``: "pc" full, "tv"."""
+    left, middle, right = levels
+    bars = f"if(lt(X,64),{left},if(lt(X,128),{middle},{right}))"
+    pixels = "yuvj420p" if colour_range == "pc" else "yuv420p"
+    ffmpeg(
+        *(
+            "-f",
+            "lavfi",
+            "-i",
+            f"nullsrc=size=192x128:rate=25:duration=1,format={pixels},geq=lum='{bars}':cb=128:cr=128",
+        ),
+        *("-c:v", codec, "-q:v", "2", "-pix_fmt", pixels, "-color_range", colour_range, path),
+    )
+    return path

@@ -52,6 +52,28 @@ class Size:
     height: int
 
 
+@dataclass(frozen=True)
+class Rectangle:
+    """Part of a sensor; picamera2 gives it its ``to_tuple``."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a sensor can read: the size that comes out, the part of it that is seen, how often."""
+
+    size: tuple[int, int]
+    seen: tuple[int, int, int, int]
+    fps: float
+
+
+WHOLE = Mode((640, 480), (0, 0, 640, 480), 120)
+
+
 class Transform:
     """Equal by what picamera2 compares; a copy of another, or from its parts."""
 
@@ -102,19 +124,19 @@ class ColorSpace:
 class Formats:
     """What a stream offers."""
 
-    def __init__(self, names: tuple[str, ...], size: Size) -> None:
-        self.pixel_formats, self._size = list(names), size
+    def __init__(self, names: tuple[str, ...], sizes: list[Size]) -> None:
+        self.pixel_formats, self._sizes = list(names), sizes
 
     def sizes(self, name: str) -> list[Size]:
-        return [self._size]
+        return self._sizes
 
 
 class StreamConfiguration:
     """One stream, as asked for and as given."""
 
-    def __init__(self, formats: tuple[str, ...], sensor: Size) -> None:
-        self.formats = Formats(formats, sensor)
-        self.size, self.pixel_format = sensor, formats[0]
+    def __init__(self, formats: tuple[str, ...], sizes: list[Size]) -> None:
+        self.formats = Formats(formats, sizes)
+        self.size, self.pixel_format = sizes[-1], formats[0]
         self.buffer_count, self.color_space, self.stride = 4, ColorSpace.Rec709(), 0
         self.stream = self
         self.configuration = self
@@ -198,7 +220,7 @@ class StandInCamera:
     ``is_pi``: two streams and a colour filter, as a Raspberry Pi's cameras; else one stream of ``formats``, as vimc's.
     ``draw``: called with each frame's index before it is exposed, on the camera's thread. ``silent_from``: no frame
     comes from this one on, and no word. ``timeless_from``: frames from this one on carry no time. ``stop_hangs``:
-    stopping waits for it.
+    stopping waits for it. ``modes``: the sensor's, the last of which reads all of it.
     """
 
     is_pi: bool = True
@@ -212,19 +234,29 @@ class StandInCamera:
     silent_from: int | None = None
     timeless_from: int | None = None
     stop_hangs: threading.Event | None = None
+    modes: tuple[Mode, ...] = (WHOLE,)
+    configured: int = 0
     configuration: CameraConfiguration | None = None
 
     def __post_init__(self) -> None:
         names = ("ExposureValue", "AeExposureMode", "FrameDurationLimits", "NoiseReductionMode") if self.is_pi else ()
         self.controls = {ControlId(name): Info(-8, 8, 0) for name in names}
         if self.is_pi:
-            self.controls[ControlId("FrameDurationLimits")] = Info(8_333, 1_000_000, 33_333)
+            self._take(self.modes[-1])
         self.properties = {ControlId("Model"): "stand-in"}
         if self.is_pi:
             self.properties[ControlId("ColorFilterArrangement")] = 0
+            self.properties[ControlId("PixelArrayActiveAreas")] = [Rectangle(*self.modes[-1].seen)]
         self._queued: list[Request] = []
         self._changed = threading.Condition()
         self._running = False
+
+    def _take(self, mode: Mode) -> None:
+        """The ranges of controls are those of the mode, as libcamera has them."""
+        seen = Rectangle(*mode.seen)
+        self.controls[ControlId("FrameDurationLimits")] = Info(int(1e6 / mode.fps), 1_000_000, 33_333)
+        self.controls[ControlId("ScalerCrop")] = Info(Rectangle(0, 0, 64, 64), seen, seen)
+        self.controls[ControlId("ExposureTime")] = Info(1, 1_000_000, 10_000)
 
     def __hash__(self) -> int:
         return id(self)
@@ -237,15 +269,20 @@ class StandInCamera:
         self.held = False
 
     def generate_configuration(self, roles: list[Any]) -> CameraConfiguration:
-        sensor = Size(640, 480)
+        sizes = [Size(*mode.size) for mode in self.modes]
         streams = []
         for role in roles if self.is_pi else roles[:1]:
             raw = ("SRGGB10_CSI2P",) if self.is_pi else self.formats
-            streams.append(StreamConfiguration(raw if role == "Raw" else self.formats, sensor))
+            streams.append(StreamConfiguration(raw if role == "Raw" else self.formats, sizes))
         return CameraConfiguration(streams)
 
     def configure(self, configuration: CameraConfiguration) -> int:
         self.configuration = configuration
+        self.configured += 1
+        if self.is_pi:
+            size = configuration.sensor_config.output_size
+            (mode,) = [mode for mode in self.modes if mode.size == (size.width, size.height)]
+            self._take(mode)
         return 0
 
     def create_request(self, cookie: int) -> Request:
@@ -377,7 +414,7 @@ def _libcamera() -> types.ModuleType:
         FrameMetadata=FrameMetadata,
         Orientation=_names("Orientation", *rotations),
         PixelFormat=str,
-        Rectangle=type("Rectangle", (), {}),
+        Rectangle=Rectangle,
         Request=Request,
         SensorConfiguration=SimpleNamespace,
         Size=Size,

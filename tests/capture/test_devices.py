@@ -22,7 +22,7 @@ from recorder.capture.testtone import one_second
 from recorder.config import AudioConfig, CameraConfig, Config, KeysConfig, MicrophoneConfig, PanelConfig, StoreConfig
 from recorder.errors import DeviceAbsentError
 from recorder.timekeeping import boottime_ns
-from tests.capture.clips import CARPHONE, sound_only
+from tests.capture.clips import CARPHONE, sound_only, three_bars
 from tests.capture.test_stamp import read as read_stamp
 
 S = 1_000_000_000
@@ -176,3 +176,25 @@ def test_a_machine_that_has_been_up_for_years_makes_no_difference(monkeypatch: p
     for block in heard:
         place = round(block.captured_ns % S * 44_100 / S)
         assert np.array_equal(block.samples, second[place : place + len(block.samples)])
+
+
+LIMITED = (16, 126, 235)  # black, mid-grey, white as H.264 stores them (BT.709, "Digital representation")
+
+
+@pytest.mark.parametrize(
+    ("levels", "colour_range", "codec"),
+    [((0, 128, 255), "pc", "libx264"), ((0, 128, 255), "pc", "mjpeg"), (LIMITED, "tv", "libx264")],
+)
+@pytest.mark.parametrize("size", [(192, 128), (96, 64)])
+def test_white_stays_white(
+    tmp_path: Path, levels: tuple[int, int, int], colour_range: str, codec: str, size: tuple[int, int]
+) -> None:
+    """A clip in full range is as bright when it is played back as the clip itself; one in limited range as well."""
+    clip = Clip(three_bars(tmp_path / "clip.mkv", levels, colour_range, codec))
+    video, packets = watch(FileCamera(clip, *size, 1_000_000, "VAN-7"), 1, 5)
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.extradata = video.extradata
+    *_, last = [frame for p in packets for frame in decoder.decode(av.Packet(p.data))] + decoder.decode(None)
+    middle = planes_of(last)[0][video.height // 2].astype(int)
+    bars = [int(middle[video.width * part // 6]) for part in (1, 3, 5)]
+    assert bars == [pytest.approx(level, abs=2) for level in LIMITED]

@@ -25,7 +25,7 @@ from recorder.capture.picamera_settings import PiCameraSettings
 from recorder.capture.ports import DeviceFailure, VideoFormat, VideoPacket
 from recorder.capture.stamp import Stamp
 from recorder.errors import DeviceAbsentError, DeviceLostError
-from tests.capture.libcamera_stand_in import MANAGER, StandInCamera, picamera2_on_stand_in, require_picamera2
+from tests.capture.libcamera_stand_in import MANAGER, Mode, StandInCamera, picamera2_on_stand_in, require_picamera2
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:setDaemon:DeprecationWarning"),  # picamera2's
@@ -174,6 +174,91 @@ def test_a_slower_camera_says_so(sensor: StandInCamera, viewer: Viewer) -> None:
     camera = opened(replace(SETTINGS, fps=Fraction(500)))
     assert viewer.open(camera).fps == Fraction(1_000_000, 8_333)
     assert viewer.see(1)[0].duration_ns == 33_333_000
+    camera.close()
+
+
+# A Camera Module 3 and a Camera Module 2, half of each: which parts of the sensor their modes read.
+MODULE_3 = (
+    Mode((768, 432), (384, 216, 1536, 864), 120.13),
+    Mode((1152, 648), (0, 0, 2304, 1296), 56.03),
+    Mode((2304, 1296), (0, 0, 2304, 1296), 14.35),
+)
+MODULE_2 = (
+    Mode((320, 240), (500, 376, 640, 480), 103.33),
+    Mode((960, 540), (340, 346, 960, 540), 47.57),
+    Mode((820, 616), (0, 0, 1640, 1232), 41.85),
+    Mode((1640, 1232), (0, 0, 1640, 1232), 21.19),
+)
+
+
+@pytest.mark.parametrize(
+    ("modes", "picture", "read", "shown"),
+    [
+        (MODULE_3, (640, 360, 30), (1152, 648), 1.0),
+        (MODULE_3, (640, 360, 60), (768, 432), 1536 / 2304),
+        (MODULE_3, (960, 540, 30), (1152, 648), 1.0),
+        (MODULE_2, (640, 360, 30), (820, 616), 1.0),
+        (MODULE_2, (960, 540, 30), (960, 540), 960 / 1640),
+        (MODULE_2, (960, 540, 20), (1640, 1232), 1.0),
+    ],
+)
+def test_every_seat_is_in_the_picture(
+    modes: tuple[Mode, ...],
+    picture: tuple,
+    read: tuple,
+    shown: float,
+    *,
+    viewer: Viewer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The sensor reads the widest view that is large and fast enough; where that is not all, the log says how much."""
+    sensor = StandInCamera(modes=modes)
+    MANAGER.cameras[:] = [sensor]
+    width, height, fps = picture
+    camera = opened(replace(SETTINGS, width=width, height=height, fps=Fraction(fps)))
+    viewer.open(camera)
+    camera.close()
+    taken = sensor.configuration.sensor_config.output_size
+    assert (taken.width, taken.height) == read
+    warned = [record.getMessage() for record in caplog.records if "lens's width" in record.getMessage()]
+    told = f"the picture shows {100 * shown:.0f} % of the lens's width; another size or rate may show more"
+    assert warned == ([] if shown == 1.0 else [told])
+
+
+def test_modes_are_read_once(viewer: Viewer) -> None:
+    """The first opening finds out which; the next one configures the camera once, to the same."""
+    sensor = StandInCamera(modes=MODULE_3)
+    MANAGER.cameras[:] = [sensor]
+    camera = opened(replace(SETTINGS, width=640, height=360))
+    viewer.open(camera)
+    camera.close()
+    assert sensor.configured > 1
+    sensor.configured = 0
+    viewer.open(camera)
+    camera.close()
+    assert (sensor.configured, sensor.configuration.sensor_config.output_size.width) == (1, 1152)
+
+
+def test_an_encoder_that_does_not_start_leaves_nothing_behind(
+    sensor: StandInCamera, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hardware encoder opens its device and begins a thread before it can fail; both end, and it is tried again."""
+    from picamera2.encoders import LibavH264Encoder  # noqa: PLC0415 - on the stand-in
+
+    stopped = threading.Event()
+
+    def refuse(_encoder: object) -> None:
+        raise OSError("no such codec")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(LibavH264Encoder, "_start", refuse)
+        broken.setattr(LibavH264Encoder, "_stop", lambda _encoder: stopped.set())
+        camera = opened()
+        with pytest.raises(DeviceAbsentError, match="no such codec"):
+            viewer.open(camera)
+    assert stopped.is_set()
+    assert not sensor.held
+    viewer.open(camera)
     camera.close()
 
 
@@ -346,6 +431,25 @@ assert not {"picamera2", "libcamera", "av"} & set(sys.modules)
 def test_picamera2_is_loaded_only_when_a_camera_is_opened() -> None:
     """It takes seconds on a Pi, and libcamera starts threads."""
     subprocess.run([sys.executable, "-c", NOTHING_LOADED], check=True)
+
+
+PRELOADED = """
+import sys
+from tests.capture.libcamera_stand_in import MANAGER, StandInCamera, picamera2_on_stand_in
+with picamera2_on_stand_in():
+    for name in [name for name in sys.modules if name.startswith("picamera2")]:
+        del sys.modules[name]
+    MANAGER.cameras[:] = [StandInCamera()]
+    from recorder.capture.picamera import preload
+    preload()
+    assert {"picamera2.picamera2", "picamera2.encoders"} <= set(sys.modules)
+    assert not MANAGER.cameras[0].held
+"""
+
+
+def test_a_consent_need_not_wait_for_picamera2() -> None:
+    """It can be loaded beforehand, and that asks no camera anything."""
+    subprocess.run([sys.executable, "-c", PRELOADED], check=True)
 
 
 ABSENT = """

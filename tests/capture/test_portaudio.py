@@ -140,6 +140,37 @@ def test_a_plug_that_is_pulled_is_a_failure(plugged: PipeMicrophone, microphone:
     np.testing.assert_array_equal(np.diff(numbers(samples)) % 65_536, 1)
 
 
+class CountingHost(SoundHost):
+    """How often the list of devices was made anew."""
+
+    count = 0
+
+    def refresh(self) -> bool:
+        done = super().refresh()
+        self.count += done
+        return done
+
+
+@pytest.mark.sound
+def test_after_a_pulled_plug_the_old_list_is_not_trusted(plugged: PipeMicrophone) -> None:
+    """A name that is on the list still may stand for a number that another card has by now: the list is made anew."""
+    host = CountingHost()
+    microphone = PortAudioMicrophone(plugged.name, RATE_HZ, host=host)
+    ear = Ear().open(microphone)
+    ear.hear(0.1)
+    known = host.count
+    plugged.pull_out()
+    ear.failures.get(timeout=WITHIN_S)
+    microphone.close()
+    plugged.plug_in()
+    Ear().open(microphone).hear(0.1)
+    microphone.close()
+    assert host.count == known + 1
+    Ear().open(microphone).hear(0.1)
+    microphone.close()
+    assert host.count == known + 1  # what was not pulled need not be looked for
+
+
 @pytest.mark.sound
 def test_a_microphone_that_falls_silent_can_be_closed(plugged: PipeMicrophone, microphone: PortAudioMicrophone) -> None:
     """No failure is reported, for PortAudio sees none: the keeper does; and closing it is as quick as ever."""

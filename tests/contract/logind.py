@@ -3,6 +3,7 @@
 import queue
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -42,13 +43,22 @@ class Bus:
 class StandInLogind:
     """Answers for org.freedesktop.login1: agrees, refuses by an error's name, or (``mute``) says nothing.
 
-    :attr:`asked`: (interface, method, signature, arguments) of every call.
+    ``look`` is called for every call, before its answer. :attr:`asked`: (interface, method, signature,
+    arguments) of each.
     """
 
-    def __init__(self, bus: Bus, refusal: tuple[str, str] | None = None, *, mute: bool = False) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        refusal: tuple[str, str] | None = None,
+        *,
+        mute: bool = False,
+        look: Callable[[], object] = lambda: None,
+    ) -> None:
         self.asked: queue.SimpleQueue = queue.SimpleQueue()
         self._refusal = refusal
         self._mute = mute
+        self._look = look
         self._bus = open_dbus_connection(bus.address)
         self._bus.bus_proxy.RequestName("org.freedesktop.login1")
         self._stopper = open_dbus_connection(bus.address)
@@ -71,6 +81,7 @@ class StandInLogind:
             fields = call.header.fields
             if fields[HeaderFields.member] == "Stop":
                 return
+            self._look()
             self.asked.put(
                 (
                     fields[HeaderFields.interface],
@@ -81,7 +92,9 @@ class StandInLogind:
             )
             if self._mute:
                 continue
-            if self._refusal is None:
+            if self._refusal is None and fields[HeaderFields.member].startswith("Can"):
+                self._bus.send(new_method_return(call, "s", ("yes",)))
+            elif self._refusal is None:
                 self._bus.send(new_method_return(call))
             else:
                 name, words = self._refusal

@@ -23,7 +23,8 @@ def supply(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PowerSupp
     bus = Bus(tmp_path)
     logind = StandInLogind(bus)
     chip = ClockChip(tmp_path / "rtc", now_s=int(time.time()))
-    yield LogindPowerSupply(lambda: False, WakeAlarm(clocks=tmp_path / "rtc", write=chip.store), bus.address)
+    alarm = WakeAlarm(clocks=tmp_path / "rtc", write=chip.store)
+    yield LogindPowerSupply(lambda: False, alarm, tmp_path / "off", bus.address)
     logind.close()
     bus.close()
 

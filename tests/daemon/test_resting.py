@@ -65,3 +65,13 @@ def test_each_rest_asks_anew():
     resting.wake()
     [*resting.look(11.0, None)]
     assert supply.asked == [("off", None), ("off", None)]
+
+
+def test_footage_that_waits_for_a_clock_is_waited_for():
+    """The wait counts from the start: a recorder that slept and woke for the deletion would begin it anew, for ever."""
+    supply = Supply()
+    resting = Resting(supply)
+    assert [*resting.look(10.0, DUE_NS, awaits_clock=True)] == []
+    assert supply.asked == []
+    assert [*resting.look(900.0, None)] == [FaultCleared("power")]
+    assert supply.asked == [("off", None)]

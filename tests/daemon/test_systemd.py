@@ -27,11 +27,16 @@ def environment(manager: socket.socket, **more: str) -> dict[str, str]:
 def test_readiness_status_and_stopping(manager: socket.socket) -> None:
     """Each message is one datagram of the protocol."""
     notifier = Notifier(environment(manager))
-    notifier.ready()
+    notifier.ready("Parked")
     notifier.status("Recording")
     notifier.watchdog()
     notifier.stopping()
-    assert [manager.recv(100) for _ in range(4)] == [b"READY=1", b"STATUS=Recording", b"WATCHDOG=1", b"STOPPING=1"]
+    assert [manager.recv(100) for _ in range(4)] == [
+        b"READY=1\nSTATUS=Parked",
+        b"STATUS=Recording",
+        b"WATCHDOG=1",
+        b"STOPPING=1",
+    ]
 
 
 def test_an_abstract_socket_is_understood() -> None:
@@ -40,14 +45,14 @@ def test_an_abstract_socket_is_understood() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind("\0" + name)
         server.settimeout(1.0)
-        Notifier({"NOTIFY_SOCKET": "@" + name}).ready()
-        assert server.recv(100) == b"READY=1"
+        Notifier({"NOTIFY_SOCKET": "@" + name}).ready("Parked")
+        assert server.recv(100) == b"READY=1\nSTATUS=Parked"
 
 
 def test_silent_without_a_service_manager() -> None:
     """On a laptop nothing is sent and nothing fails."""
     notifier = Notifier({"WATCHDOG_USEC": "1000000"})
-    notifier.ready()
+    notifier.ready("Parked")
     assert notifier.watchdog_interval_s is None
 
 

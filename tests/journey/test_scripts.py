@@ -320,7 +320,7 @@ def test_a_release_can_make_the_recording_whole_again() -> None:
 
 
 def test_an_export_is_shown_and_said() -> None:
-    """From the stick to done or failed; recording goes on beside it."""
+    """From the stick to done, failed, or nothing to do; recording goes on beside it."""
     script = recording()
     assert script.tell(on.StickInserted("/a")) == []
     assert script.journey.exporting
@@ -330,6 +330,8 @@ def test_an_export_is_shown_and_said() -> None:
         do.Note("export-failed", {"reason": "The stick is full."}),
         do.Say(Phrase.EXPORT_FAILED),
     ]
+    script.tell(on.StickInserted("/c"))
+    assert script.tell(on.NothingToExport()) == [do.Say(Phrase.NOTHING_TO_EXPORT)]
     assert (script.journey.exporting, script.journey.name) == (False, S.RECORDING)
 
 

@@ -37,6 +37,7 @@ EVENTS: tuple[Event, ...] = (
     on.Sealed(),
     on.StickInserted("/stick"),
     on.ExportDone(),
+    on.NothingToExport(),
     on.ExportFailed("The stick is full."),
     on.ClockChanged(1.0, "synchronised"),
     on.StopRequested(),

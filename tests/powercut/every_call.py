@@ -23,6 +23,8 @@ from tests.powercut.promises import Survey, restart
 from tests.powercut.scene import Scene, make_scene
 from tests.powercut.shim import Cut, How
 
+_GOES_ON_WITHIN_NS = 1_000_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -53,10 +55,11 @@ class Outcome:
         return max(0.0, lost_s) if parts else None
 
     @property
-    def recorded_s(self) -> float:
-        """Seconds of picture that are left of the journey, or journeys, of this run."""
-        parts = [part for journey in self.told.durable_ns for part in self.survey.pictures.get(journey, ())]
-        return sum(part.until_ns - part.from_ns for part in parts) / 1e9
+    def went_on(self) -> bool:
+        """Whether there is picture from after the cut, or the ignition went off before there could be."""
+        if self.off_ns is not None and self.off_ns - self.ended.at_ns < _GOES_ON_WITHIN_NS:
+            return True
+        return any(self.survey.newest_ns(journey) > self.ended.at_ns for journey in self.told.durable_ns)
 
 
 def stop_at(nursery: Nursery, scene: Scene, folder: Path, cut: Cut) -> Outcome:
@@ -85,6 +88,7 @@ def journey(hands: Hands, pid: int) -> int | None:
         hands.press("press hold")
         hands.until(lambda status: status["held"])
         hands.watch(1.5 * hands.config.segments.length_s)
+        hands.until(lambda status: status["state"] == "Recording" and not status["faults"])
         off_ns = boottime_ns()
         hands.press("ignition off")
         hands.until(lambda status: status["state"] == "Parked")

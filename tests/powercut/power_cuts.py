@@ -33,6 +33,7 @@ from tests.powercut.shim import Cut, How
 BITRATE_BPS = 4_000_000
 FPS = 30
 SEGMENT_S, MAX_AGE_S = 5, 60
+LOST_AT_MOST_S = 1.0
 _BETWEEN_S = (0.2, 2.0)
 _JOURNEY_S = (3.0, 15.0)
 _HELD = 0.25
@@ -40,9 +41,13 @@ _HELD = 0.25
 
 @dataclass(frozen=True, slots=True)
 class PowerCut:
-    """``lost_s``: from the end of the newest picture that is left to the cut; None where none was being recorded."""
+    """``lost_s``: from the end of the newest picture that is left to the cut; None where none was being recorded.
+
+    ``known_s``: how much of it the recorder itself had not yet called durable.
+    """
 
     lost_s: float | None
+    known_s: float
     torn: int
     broken: tuple[str, ...]
     cloning_s: float
@@ -76,7 +81,9 @@ class Recorder:
             parts = survey.pictures.get(told.recording, ())
             left_ns = max((part.until_ns for part in parts), default=told.since_ns[told.recording])
             lost_s = max(0, clone.until_ns - left_ns) / 1e9
-        return PowerCut(lost_s, survey.torn, survey.broken, (clone.until_ns - clone.from_ns) / 1e9)
+        durable_ns = told.durable_ns[told.recording] if told.recording is not None else clone.until_ns
+        known_s = (clone.until_ns - durable_ns) / 1e9
+        return PowerCut(lost_s, known_s, survey.torn, survey.broken, (clone.until_ns - clone.from_ns) / 1e9)
 
 
 @contextmanager
@@ -208,6 +215,8 @@ def main() -> None:
             done = []
             for cut in cuts(running, how_many, chance):
                 done.append(cut)
+                if syncs and (cut.lost_s or 0) > LOST_AT_MOST_S:
+                    print(f"cut {len(done)}: {cut}", flush=True)
                 for sentence in cut.broken if syncs else ():
                     damaged += 1
                     print(f"cut {len(done)}: {sentence}", flush=True)

@@ -4,22 +4,23 @@ The machine's image is built where it is missing (tests/rig/build). Snapshots li
 into them; an older one of the same name is thrown away.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.rig.checkout import Checkout, install_from_stick
-from tests.rig.drivers import Camera, Pins, Sound
 from tests.rig.machine import Image
 from tests.rig.recorder import Office, Recorder, read_stick
 from tests.rig.vehicle import Snapshot, Vehicle
 
 RIG = Path(__file__).parent
+PROMISE = "promise"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -28,6 +29,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         asked = [item for item in items if item.get_closest_marker("rig") is None]
         config.hook.pytest_deselected(items=[item for item in items if item not in asked])
         items[:] = asked
+    for item in items:
+        if item.get_closest_marker("rig") and isinstance(item, pytest.Function):
+            item.user_properties.append((PROMISE, " ".join((item.function.__doc__ or "").split())))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A scenario that failed says what the machine had to say; afterwards the machine is gone."""
+    report = yield
+    vehicle = item.funcargs.get("recorder") if isinstance(item, pytest.Function) else None
+    if report.when == "call" and report.failed and isinstance(vehicle, Recorder):
+        report.sections.append(("the vehicle", vehicle.trouble()))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The rig's report: what each scenario promises, and whether it kept it."""
+    outcomes = ("passed", "failed", "error")
+    reports = [(word, report) for word in outcomes for report in terminalreporter.getreports(word)]
+    lines = [
+        f"{word:7} {report.nodeid.rpartition('::')[2]}\n        {promise}"
+        for word, report in reports
+        for name, promise in report.user_properties
+        if name == PROMISE
+    ]
+    if lines:
+        terminalreporter.section("the virtual vehicle")
+        terminalreporter.write_line("\n".join(lines))
 
 
 @pytest.fixture(scope="session")
@@ -55,29 +84,25 @@ def snapshot(image: Image) -> Callable[[str, str, Prepare], Snapshot]:
     def take(name: str, fingerprint: str, prepare: Prepare) -> Snapshot:
         kept = image.folder.parent / "rig-snapshots" / name
         stamp = kept / "made-of"
-        if not stamp.exists() or stamp.read_text() != image.fingerprint + fingerprint:
-            shutil.rmtree(kept, ignore_errors=True)
-            kept.mkdir(parents=True)
-            with tempfile.TemporaryDirectory(prefix="rig-") as folder, Vehicle(image, Path(folder)) as vehicle:
-                vehicle.boot()
-                prepare(vehicle)
-                vehicle.save(Snapshot(kept))
-            stamp.write_text(image.fingerprint + fingerprint)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with kept.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two runs on one cache must not make it at once
+            if not stamp.exists() or stamp.read_text() != image.fingerprint + fingerprint:
+                shutil.rmtree(kept, ignore_errors=True)
+                kept.mkdir(parents=True)
+                with tempfile.TemporaryDirectory(prefix="rig-") as folder, Vehicle(image, Path(folder)) as vehicle:
+                    vehicle.boot()
+                    prepare(vehicle)
+                    vehicle.save(Snapshot(kept))
+                stamp.write_text(image.fingerprint + fingerprint)
         return Snapshot(kept)
 
     return take
 
 
-def fit_everything(vehicle: Vehicle) -> None:
-    """Camera, microphone, loudspeaker and pins."""
-    Pins(vehicle.guest).fit()
-    Sound(vehicle.guest).fit()
-    Camera(vehicle.guest).fit()
-
-
 def bare_of(snapshot: Callable[..., Snapshot]) -> Snapshot:
-    """A machine with all its parts and nothing in it."""
-    return snapshot("bare", (RIG / "drivers.py").read_text(), fit_everything)
+    """A machine with all its parts and no recorder in it."""
+    return snapshot("bare", "", lambda _vehicle: None)
 
 
 @pytest.fixture
@@ -116,13 +141,12 @@ def recorder(image: Image, folder: Path, snapshot: Callable[..., Snapshot], offi
     checkout = Checkout()
 
     def install(vehicle: Vehicle) -> None:
-        fit_everything(vehicle)
         with tempfile.TemporaryDirectory(prefix="rig-") as name:
             vehicle.machine.plug("checkout", checkout.make_stick(image, Path(name)))
             install_from_stick(vehicle)
             vehicle.machine.unplug("checkout")
 
-    made_of = checkout.fingerprint + "".join((RIG / name).read_text() for name in ("drivers.py", "checkout.py"))
+    made_of = checkout.fingerprint + (RIG / "checkout.py").read_text()
     with Vehicle(image, folder, snapshot("installed", made_of, install)) as vehicle:
         vehicle.resume()
         yield Recorder(vehicle, office.recipient)

@@ -1,18 +1,39 @@
-"""The virtual vehicle's parts inside the machine, and the hands on them: pins, microphone, loudspeaker, camera.
+"""The hands on the virtual vehicle's parts: pins, microphone, camera.
 
-Each is a kernel driver that stands where a Raspberry Pi has a chip; what talks to it is the real library.
+Each part is a kernel driver that stands where a Raspberry Pi has a chip; what talks to it is the real library. The
+machine fits them itself, at every start (image/machine/usr/local/lib/rig/fit).
 """
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from tests.rig.guest import Guest
 
-GPIO_LINES = 28  # as a Raspberry Pi's header has
 MICROPHONE = "hw:7,1"
-LOUDSPEAKER = "hw:8,0"
 SOUND_RATE_HZ = 48_000
+CPUINFO = "/usr/local/lib/rig/cpuinfo"  # of a Raspberry Pi, for gpiozero
 
-_SIMULATED_CHIP = "/sys/kernel/config/gpio-sim/header"
-# gpiozero knows its pins by the board's revision: c03115 is a Raspberry Pi 4.
-CPUINFO = "/usr/local/lib/rig/cpuinfo"
+_WATCH = """
+import json, os, sys, time
+watch_s, *pins = sys.argv[1:]
+files = [os.open(f"/run/rig-pins/sim_gpio{pin}/value", os.O_RDONLY) for pin in pins]
+began = time.monotonic()
+seen = []
+while (at := time.monotonic() - began) < float(watch_s):
+    levels = [os.pread(file, 1, 0) == b"1" for file in files]
+    if not seen or seen[-1][1] != levels:
+        seen.append((at, levels))
+    time.sleep(0.01)
+print(json.dumps({"seen": seen, "ended_s": time.monotonic() - began}))
+"""
+
+
+class Spell(NamedTuple):
+    """A pin stayed ``high`` or low for so long."""
+
+    high: bool
+    lasted_s: float
 
 
 class Pins:
@@ -21,37 +42,34 @@ class Pins:
     def __init__(self, guest: Guest) -> None:
         self._guest = guest
 
-    def fit(self) -> None:
-        """Put the chip in, all its lines pulled up, as buttons to ground are."""
-        self._guest.shell(
-            "modprobe irq-sim; modprobe gpio-sim\n"
-            "mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config\n"
-            f"mkdir -p {_SIMULATED_CHIP}/bank0; cd {_SIMULATED_CHIP}\n"
-            f"echo {GPIO_LINES} >bank0/num_lines; echo pinctrl-bcm2711 >bank0/label; echo 1 >live\n"
-            "for pull in $(realpath /sys/devices/platform/$(cat dev_name)/$(cat bank0/chip_name))/sim_gpio*/pull; do\n"
-            "    echo pull-up >$pull\n"
-            "done\n"
-            f"(cat /proc/cpuinfo; printf 'Hardware\\t: BCM2835\\nRevision\\t: c03115\\n') >{CPUINFO}"
-        )
-
-    def _line(self, pin: int) -> str:
-        return f"/sys/devices/platform/$(cat {_SIMULATED_CHIP}/dev_name)/gpiochip*/sim_gpio{pin}"
-
     def high(self, pin: int) -> None:
         """Let the pin go up."""
-        self._guest.shell(f"echo pull-up >$(echo {self._line(pin)}/pull)")
+        self._guest.shell(f"echo pull-up >/run/rig-pins/sim_gpio{pin}/pull")
 
     def low(self, pin: int) -> None:
         """Pull the pin to ground."""
-        self._guest.shell(f"echo pull-down >$(echo {self._line(pin)}/pull)")
+        self._guest.shell(f"echo pull-down >/run/rig-pins/sim_gpio{pin}/pull")
 
     def press(self, pin: int, for_s: float = 0.3) -> None:
         """Press a button to ground, and let it go."""
-        self._guest.shell(f"cd {self._line(pin)}; echo pull-down >pull; sleep {for_s}; echo pull-up >pull")
+        self._guest.shell(f"cd /run/rig-pins/sim_gpio{pin}; echo pull-down >pull; sleep {for_s}; echo pull-up >pull")
 
-    def is_high(self, pin: int) -> bool:
-        """The pin's level, whoever drives it."""
-        return self._guest.shell(f"cat {self._line(pin)}/value").strip() == "1"
+    def watch(self, pins: Sequence[int], watch_s: float) -> list[list[Spell]]:
+        """What each pin did for so many seconds of the machine, whoever drives it; at least one spell."""
+        printed = json.loads(self._guest.run("python3", "-c", _WATCH, str(watch_s), *map(str, pins)))
+        return [
+            _spells([(at_s, levels[n]) for at_s, levels in printed["seen"]], printed["ended_s"])
+            for n in range(len(pins))
+        ]
+
+
+def _spells(changes: Sequence[tuple[float, bool]], ended_s: float) -> list[Spell]:
+    """``changes``: when a pin was seen at which level, some of them at the level it had."""
+    spells: list[Spell] = []
+    for (at_s, high), next_s in zip(changes, [*(at_s for at_s, _ in changes[1:]), ended_s], strict=True):
+        before_s = spells.pop().lasted_s if spells and spells[-1].high == high else 0.0
+        spells.append(Spell(high, before_s + next_s - at_s))
+    return spells
 
 
 class Sound:
@@ -60,22 +78,22 @@ class Sound:
     def __init__(self, guest: Guest) -> None:
         self._guest = guest
 
-    def fit(self) -> None:
-        """Plug both in."""
-        self._guest.run("modprobe", "snd-aloop", "enable=1,1", "index=7,8", "pcm_substreams=1,1")
-
     def hum(self, hertz: int) -> None:
-        """Let the cabin sound of one tone until :meth:`hush`."""
+        """Let the cabin sound of one tone, whenever the microphone is there."""
         tone = f"sine=frequency={hertz}:sample_rate={SOUND_RATE_HZ}"
         self._guest.run(
-            *("systemd-run", "--quiet", "--unit=rig-hum", "--property=Restart=always", "ffmpeg", "-loglevel", "error"),
-            *("-re", "-f", "lavfi", "-i", tone, "-ac", "2", "-f", "alsa", "hw:7,0"),
+            *("systemd-run", "--quiet", "--unit=rig-hum", "--property=Restart=always", "--property=RestartSec=1"),
+            *("ffmpeg", "-loglevel", "error", "-re", "-f", "lavfi", "-i", tone, "-ac", "2", "-f", "alsa", "hw:7,0"),
         )
         self._guest.until("grep -q RUNNING /proc/asound/card7/pcm0p/sub0/status")
 
-    def hush(self) -> None:
-        """End it."""
-        self._guest.run("systemctl", "stop", "rig-hum")
+    def lose(self) -> None:
+        """Pull the microphone's plug."""
+        self._guest.shell("echo snd_aloop.0 >/sys/bus/platform/drivers/snd_aloop/unbind")
+
+    def find(self) -> None:
+        """Plug it in again."""
+        self._guest.shell("echo snd_aloop.0 >/sys/bus/platform/drivers/snd_aloop/bind")
 
 
 class Camera:
@@ -84,11 +102,17 @@ class Camera:
     def __init__(self, guest: Guest) -> None:
         self._guest = guest
 
-    def fit(self, fps: int = 10) -> None:
-        """Plug it in; and the buffers a Raspberry Pi has for it, under the name picamera2 looks for."""
-        self._guest.run("modprobe", "vimc", f"fps={fps}")
-        self._guest.shell("ln -sf system /dev/dma_heap/linux,cma; udevadm settle")
+    def look_at_one_thing(self) -> None:
+        """From its next start each frame shows the same, but for its number: at an easy pace, and rendered once.
+
+        The kernel renders for half a second, in which the machine's one core does nothing else, lamps included.
+        """
+        self._guest.shell("cd /sys/module/vimc/parameters; echo 5 >fps; echo 1000000 >render_every")
 
     def lose(self) -> None:
         """Pull its cable."""
         self._guest.shell("echo vimc.0 >/sys/bus/platform/drivers/vimc/unbind")
+
+    def find(self) -> None:
+        """Put it in again."""
+        self._guest.shell("echo vimc.0 >/sys/bus/platform/drivers/vimc/bind; udevadm settle")

@@ -1,11 +1,35 @@
-"""Reads back from a recording what the virtual vehicle put into it: numbers of frames, the tone in its cabin."""
+"""Reads back from what the office opened what the virtual vehicle put into it: frames, a tone, what was done."""
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import av
 import numpy as np
 import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A journey's log. ``clocks``: what the recorder knew of its clock at each entry."""
+
+    events: list[str]
+    clocks: list[str]
+    sealed: list[int]
+    frames: int
+
+
+def read_log(path: Path) -> Log:
+    """The log as ``cabin-recorder open`` writes it, one entry a line; its frames are those of sealed segments."""
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    sealed = [entry["data"] for entry in entries if entry["event"] == "segment-sealed"]
+    return Log(
+        events=[entry["event"] for entry in entries],
+        clocks=[entry["clock"] for entry in entries],
+        sealed=[facts["number"] for facts in sealed],
+        frames=sum(facts["video_frames"] for facts in sealed),
+    )
 
 
 def frame_numbers(film: Path | BinaryIO, container: str = "mp4") -> list[int]:

@@ -28,9 +28,12 @@ class Layer:
         os.pwrite(self.fd, content, block * BLOCK_BYTES)
         self.blocks.add(block)
 
-    def close(self) -> None:
-        """Save the numbers and let go of the file."""
+    def save(self) -> None:
+        """Keep the numbers of the blocks, too."""
         self._numbers.write_bytes(array("Q", sorted(self.blocks)).tobytes())
+
+    def close(self) -> None:
+        """Let go of the file."""
         os.close(self.fd)
 
 
@@ -55,7 +58,8 @@ class Durable:
         self.top.put(block, content)
 
     def close(self) -> None:
-        """Save and close every layer."""
+        """Save the top layer; close every layer. Those below are others' too, and stay as they are."""
+        self.top.save()
         for layer in self._layers:
             layer.close()
         os.close(self._image_fd)

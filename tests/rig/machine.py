@@ -8,7 +8,7 @@ host. QEMU runs at the lowest priority and dies with the tests.
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,13 +17,14 @@ from typing import Self
 from tests.rig.guest import Guest
 from tests.rig.qmp import Qmp, QmpError
 
-_PATIENCE_S = 600
+_PATIENCE_S = 1800
 _BOARD = [
     *("-nodefaults", "-display", "none", "-no-reboot", "-accel", "tcg,thread=single,tb-size=512"),
     *("-M", "q35", "-cpu", "max", "-smp", "1", "-m", "1536M", "-icount", "shift=0,sleep=on"),
     *("-device", "virtio-blk-pci,drive=root", "-device", "virtio-serial-pci", "-device", "virtio-rng-pci"),
     *("-device", "virtserialport,chardev=agent,name=rig", "-device", "qemu-xhci,id=usb"),
 ]
+_KERNEL = "console=ttyS0 root=/dev/vda rw panic=-1 mitigations=off quiet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +50,28 @@ class Image:
 class Machine:
     """QEMU in ``folder``, its root disk behind the NBD socket ``disk``.
 
-    ``rtc``: what QEMU's ``-rtc`` takes. ``state``: a saved machine to go on with; without, it boots.
+    ``rtc``: the clock chip's time as QEMU's ``-rtc base=`` takes it. ``low``: pins that are held to ground when the
+    power comes. ``state``: a saved machine to go on with; without, it boots.
     """
 
     def __init__(
-        self, image: Image, disk: Path, folder: Path, rtc: str = "base=utc", state: Path | None = None
+        self,
+        image: Image,
+        disk: Path,
+        folder: Path,
+        *,
+        rtc: str = "utc",
+        low: Sequence[int] = (),
+        state: Path | None = None,
     ) -> None:
         self._folder = folder
         self._state = state
         self._argv = [
             *("setpriv", "--pdeathsig", "KILL", "nice", "-n", "19", "qemu-system-x86_64", *_BOARD),
             *("-kernel", str(image.folder / "vmlinuz"), "-initrd", str(image.folder / "initrd")),
-            *("-append", "console=ttyS0 root=/dev/vda rw panic=-1 mitigations=off quiet"),
+            *("-append", f"{_KERNEL} rig.low={','.join(map(str, low))}"),
             *("-drive", f"file=nbd+unix:///?socket={disk},if=none,id=root,format=raw,cache=writeback"),
-            *("-serial", f"file:{folder / 'console.log'}", "-rtc", f"{rtc},clock=vm"),
+            *("-serial", f"file:{folder / 'console.log'}", "-rtc", f"base={rtc},clock=vm"),
             *("-qmp", f"unix:{folder / 'qmp'},server=on,wait=off"),
             *("-chardev", f"socket,id=agent,path={folder / 'agent'},server=on,wait=off"),
             *(("-incoming", f"exec:zstd --quiet --decompress --stdout {state}") if state else ()),
@@ -95,6 +104,11 @@ class Machine:
         self.cut_power()
 
     @property
+    def runs(self) -> bool:
+        """Whether it is on."""
+        return self._process.poll() is None
+
+    @property
     def console(self) -> str:
         """What the machine printed on its serial line."""
         return (self._folder / "console.log").read_text(errors="replace")
@@ -108,13 +122,9 @@ class Machine:
         self._process.wait()
 
     def wait_off(self, patience_s: float = _PATIENCE_S) -> None:
-        """Wait until the machine has switched itself off, or would have started again."""
+        """Wait until the machine has switched itself off; one that starts again instead is a failure."""
         self._process.wait(patience_s)
-
-    def shut_down(self) -> None:
-        """Off, in good order."""
-        self.guest.run("systemctl", "--no-block", "poweroff")
-        self.wait_off()
+        assert "Power down" in self.console.splitlines()[-1], self.console[-2000:]
 
     def save(self, state: Path) -> None:
         """Save the running machine and end it; its disk is then what the restored one expects."""

@@ -2,6 +2,8 @@
 
 import shutil
 import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +14,7 @@ from tests.rig.machine import Image, Machine
 from tests.rig.volatile_disk import VolatileDisk
 from tests.rig.write_cache import PowerCut
 
-_PATIENCE_S = 60
+_PATIENCE_S = 600
 
 
 class Snapshot:
@@ -52,6 +54,11 @@ class Vehicle:
             shutil.move(self._top, self._saved.layer)
 
     @property
+    def is_on(self) -> bool:
+        """Whether it has power and has not switched itself off."""
+        return self._machine is not None and self._machine.runs
+
+    @property
     def machine(self) -> Machine:
         """The machine, running."""
         assert self._machine is not None, "the vehicle is off"
@@ -63,15 +70,24 @@ class Vehicle:
         return self.machine.guest
 
     @property
+    def clock(self) -> datetime:
+        """What time the machine thinks it is."""
+        return datetime.fromtimestamp(int(self.guest.run("date", "+%s")), UTC)
+
+    @property
     def console(self) -> str:
         """What the machine, on or dead, printed on its serial line since it was started."""
         return (self._folder / "console.log").read_text(errors="replace")
 
     # --- on and off --------------------------------------------------------------------------------------------------
 
-    def boot(self, rtc: str = "base=utc") -> None:
-        """Switch the power on. ``rtc``: the clock chip as QEMU's ``-rtc`` takes it, such as ``base=2031-02-03``."""
-        self._run(Machine(self._image, self._disk.socket_path, self._folder, rtc))
+    def boot(self, clock: datetime | None = None, low: Sequence[int] = ()) -> None:
+        """Switch the power on.
+
+        ``clock``: what the clock chip shows (UTC), the truth if None. ``low``: pins that are held to ground already.
+        """
+        rtc = "utc" if clock is None else f"{clock:%Y-%m-%dT%H:%M:%S}"
+        self._run(Machine(self._image, self._disk.socket_path, self._folder, rtc=rtc, low=low))
 
     def resume(self) -> None:
         """Go on where the snapshot was taken."""

@@ -65,13 +65,16 @@ class Container:
 
     # --- doing things in it --------------------------------------------------------------------------------------
 
+    def inside(self, *command: str) -> list[str]:
+        """The command line that runs ``command`` in it."""
+        return ["nsenter", "--target", self._leader, "--all", *command]
+
     def run(self, *command: str, stdin: str = "", user: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run ``command`` to its end, as root or ``user``."""
         as_user = [] if user is None else ["runuser", "-u", user, "--"]
         return subprocess.run(
-            ["nsenter", "--target", self._leader, "--all", *as_user, *command],
-            input=stdin, capture_output=True, text=True, check=False, timeout=180,
-        )  # fmt: skip
+            self.inside(*as_user, *command), input=stdin, capture_output=True, text=True, check=False, timeout=180
+        )
 
     def out(self, *command: str, stdin: str = "", user: str | None = None) -> str:
         """What ``command`` prints; it must succeed."""
@@ -109,13 +112,31 @@ class Container:
             journal.wait("Starting -> Recording")
         return str(self.recorder("status")["journey"])
 
+    def held_journey(self) -> str:
+        """A journey that was recorded, held and sealed."""
+        journey = self.record()
+        with self.journal("cabin-recorder.service") as journal:
+            self.panel("press hold", "ignition off")
+            journal.wait("Sealing -> Parked")
+        (record,) = self.recorder("journeys")
+        assert (record["id"], record["held"]) == (journey, True)
+        return journey
+
     def journal(self, unit: str) -> "JournalTail":
         """Follow a unit's log from this moment on."""
-        return JournalTail(self._leader, unit)
+        return JournalTail(self, unit)
 
     def log(self, unit: str) -> str:
         """A unit's whole log."""
         return self.out("journalctl", f"--unit={unit}", "--output=cat", "--no-pager")
+
+    def wait_for_path(self, path: str) -> None:
+        """Until it is there; systemd watches for it."""
+        with self.journal("path-seen.service") as journal:
+            watch = ("--unit=path-seen", "--remain-after-exit", f"--path-property=PathExists={path}")
+            self.out("systemd-run", "--quiet", *watch, "/bin/true")
+            journal.wait("Started path-seen.service")
+        self.out("systemctl", "stop", "path-seen.path", "path-seen.service")
 
     # --- the end -------------------------------------------------------------------------------------------------
 
@@ -136,13 +157,13 @@ class Container:
 
 
 class JournalTail:
-    """Lines of a unit's log as they come."""
+    """Lines of a unit's log, from the moment it is made."""
 
-    def __init__(self, leader: str, unit: str) -> None:
-        command = ["journalctl", f"--unit={unit}", "--output=cat", "--follow", "--lines=0"]
-        self._process = subprocess.Popen(
-            ["nsenter", "--target", leader, "--all", *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+    def __init__(self, container: Container, unit: str) -> None:
+        # The moment is marked before the reader starts, which may be slower than what it is to read of.
+        mark = container.out("journalctl", "--lines=0", "--show-cursor", "--quiet").removeprefix("-- cursor: ")
+        command = ["journalctl", f"--unit={unit}", f"--after-cursor={mark}", "--output=cat", "--follow", "--lines=all"]
+        self._process = subprocess.Popen(container.inside(*command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self._seen = b""
 
     def __enter__(self) -> "JournalTail":

@@ -73,9 +73,11 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
     "write /run": write("/run"),
     "write /var/lib/cabin-recorder": write("/var/lib/cabin-recorder"),
     "write /run/cabin-recorder": write("/run/cabin-recorder"),
+    "write /run/cabin-recorder-power": write("/run/cabin-recorder-power"),
     "write /tmp": write("/tmp"),  # noqa: S108 - its own
     "run from /tmp": run_from("/tmp"),  # noqa: S108
     "run from /var/lib/cabin-recorder": run_from("/var/lib/cabin-recorder"),
+    "run from /run/cabin-recorder-power": run_from("/run/cabin-recorder-power"),
     "look at a stick": lambda: list(Path("/run/cabin-recorder-export").iterdir()),
     "open a block device": lambda: Path("/dev/cabin-block").open("rb").close(),
     "open the camera's group's device": lambda: Path("/dev/cabin-video").open("rb").close(),

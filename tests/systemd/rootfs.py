@@ -18,7 +18,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).parents[2]
 PYTHON_OF = {"bookworm": "3.11", "trixie": "3.13"}
 SUITES = tuple(PYTHON_OF)
-TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "systemd-analyze")
+TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "unshare", "mkfs.ext4", "losetup")
 _INCLUDE = "systemd-sysv,udev,dbus,ca-certificates"
 _SLIM = ("path-exclude=/usr/share/doc/*", "path-exclude=/usr/share/man/*", "path-exclude=/usr/share/locale/*")
 
@@ -27,8 +27,12 @@ def why_not() -> str | None:
     """Why no container can be made here; None where it can."""
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
-        return f"{', '.join(missing)} missing; apt-get install mmdebstrap systemd-container"
-    return None if os.geteuid() == 0 else "systemd-nspawn needs root"
+        return f"{', '.join(missing)} missing; apt-get install mmdebstrap systemd-container e2fsprogs"
+    if os.geteuid() != 0:
+        return "systemd-nspawn needs root"
+    # A root that is shut in itself, as in most containers, may not do what nspawn does first of all.
+    tried = subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, check=False)
+    return None if tried.returncode == 0 else "this machine's root may not make namespaces"
 
 
 def base(suite: str) -> Path:
@@ -41,6 +45,16 @@ def wheels(suite: str) -> Path:
     """Every Python package that the installer asks pip for, as wheels for ``suite``'s Python."""
     parts = [(CHECKOUT / name).read_text() for name in ("pyproject.toml", "scripts/constraints.txt")]
     return _cached(f"wheels-{suite}", parts, lambda folder: _download(PYTHON_OF[suite], folder))
+
+
+def source(folder: Path) -> Path:
+    """What of the checkout an installation needs, as it is now: whoever goes on editing changes no test that runs."""
+    for name in ("recorder", "scripts", "config", "systemd"):
+        shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(CHECKOUT / name, folder)
+    folder.chmod(0o755)  # as a checkout is: everybody may read it
+    return folder
 
 
 @contextmanager
@@ -59,21 +73,17 @@ def writable(base: Path, folder: Path) -> Iterator[Path]:
 
 
 def in_image(
-    root: Path, *command: str, stdin: str = "", options: tuple[str, ...] = ("--private-network",)
+    root: Path, source: Path, *command: str, options: tuple[str, ...] = ("--private-network",)
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``command`` in a folder whose systemd does not run, as a chroot would; the checkout is at /src.
+    """Run ``command`` in a folder whose systemd does not run, as a chroot would; ``source`` is at /src.
 
     ``options``: further ones of systemd-nspawn; without them there is no network.
     """
     nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", f"--directory={root}", "--console=pipe"]
     return subprocess.run(
-        [*nspawn, f"--bind-ro={CHECKOUT}:/src", *options, *command],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+        [*nspawn, f"--bind-ro={source}:/src", *options, *command],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
 
 
 def _build(suite: str, folder: Path) -> None:
@@ -82,7 +92,7 @@ def _build(suite: str, folder: Path) -> None:
         "mmdebstrap", "--mode=root", "--variant=minbase", f"--include={_INCLUDE}", "--quiet",
         "--aptopt=APT::Install-Recommends false", *slim, suite, str(folder),
     )  # fmt: skip
-    done = in_image(folder, "/src/scripts/install", "--packages-only", options=("--resolv-conf=copy-host",))
+    done = in_image(folder, CHECKOUT, "/src/scripts/install", "--packages-only", options=("--resolv-conf=copy-host",))
     assert done.returncode == 0, done.stdout + done.stderr
     shutil.rmtree(folder / "var/lib/apt/lists")
 

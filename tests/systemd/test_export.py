@@ -3,6 +3,7 @@
 The stick is a loop device with ext4, which every kernel has; FAT, exFAT and a real plug are the virtual vehicle's.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.systemd.conftest import BEHAVIOUR
 from tests.systemd.container import Container, drop_in
 
-pytestmark = [pytest.mark.nspawn, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.nspawn, pytest.mark.timeout(600), BEHAVIOUR]
 
 
 SIZE_BYTES = 64 << 20
@@ -34,11 +36,12 @@ class Stick:
         self.device = found.stdout.strip()
         self.name = self.device.removeprefix("/dev/")
 
-    def plug_into(self, vehicle: Container) -> "subprocess.CompletedProcess[str]":
-        """What udev does: the device appears, and the copy is started; returns when it has ended."""
+    def plug_into(self, vehicle: Container, *changes: str) -> "subprocess.CompletedProcess[str]":
+        """What udev does: the device appears, and the copy is started, with ``changes`` to its unit; ends with it."""
         vehicle.out("mknod", "--mode=0660", self.device, "b", "7", self.name.removeprefix("loop"))
         # Real sticks are of the kind sd, which the unit allows.
-        drop_in(vehicle, "cabin-recorder-export@.service", "[Service]\nDeviceAllow=block-loop rw\n")
+        lines = ("[Service]", "DeviceAllow=block-loop rw", *changes, "")
+        drop_in(vehicle, "cabin-recorder-export@.service", "\n".join(lines))
         return vehicle.run("systemctl", "start", f"cabin-recorder-export@{self.name}.service")
 
     def read(self, folder: Path) -> Path:
@@ -71,29 +74,19 @@ def make_stick(tmp_path: Path) -> Iterator[Callable[..., Stick]]:
         stick.detach()
 
 
-def held_journey(vehicle: Container) -> str:
-    """A journey that was recorded, held and sealed."""
-    journey = vehicle.record()
-    with vehicle.journal("cabin-recorder.service") as journal:
-        vehicle.panel("press hold")
-        vehicle.panel("ignition off")
-        journal.wait("Sealing -> Parked")
-    (record,) = vehicle.recorder("journeys")
-    assert (record["id"], record["held"]) == (journey, True)
-    return journey
-
-
 def test_held_journeys_reach_the_office(
     vehicle: Container, make_stick: Callable[..., Stick], office: Path, tmp_path: Path
 ) -> None:
     """A labelled stick is mounted, filled by the recorder's own user, let go; the office opens what is on it."""
-    journey, stick = held_journey(vehicle), make_stick(*EXT4)
+    journey, stick = vehicle.held_journey(), make_stick(*EXT4)
     done = stick.plug_into(vehicle)
     unit = f"cabin-recorder-export@{stick.name}.service"
     assert done.returncode == 0, done.stderr + vehicle.log(unit)
     assert vehicle.show(unit, "Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
     assert vehicle.run("findmnt", stick.device).stdout == ""
     assert vehicle.run("test", "-e", f"/run/cabin-recorder-export/{stick.name}").returncode == 1
+    # Told before the stick was let go, the end would have been told as a failure.
+    assert heard(vehicle) == ["stick: StickInserted", "stick: ExportDone"]
 
     bundle = stick.read(tmp_path)
     owner = int(vehicle.out("id", "-u", "cabin-recorder"))
@@ -104,6 +97,66 @@ def test_held_journeys_reach_the_office(
     )  # fmt: skip
     films = list((tmp_path / "opened").rglob("*.mp4"))
     assert [journey in str(film) for film in films] == [True], opened.stdout + opened.stderr
+
+
+def heard(vehicle: Container) -> list[str]:
+    """What the recorder heard of sticks."""
+    lines = vehicle.log("cabin-recorder.service").splitlines()
+    return [line.split("recorder.daemon: ")[1] for line in lines if "stick: " in line]
+
+
+def told_failures(vehicle: Container) -> list[str]:
+    """The reasons of failed exports that the recorder was told; it has ended, and with it everything is written."""
+    vehicle.out("systemctl", "stop", "cabin-recorder.service")
+    logs = vehicle.out("sh", "-c", "cat /var/lib/cabin-recorder/store/ledger.jsonl").splitlines()
+    entries = [json.loads(line) for line in logs]
+    return [entry["data"]["reason"] for entry in entries if entry["event"] == "export-failed"]
+
+
+def test_a_stick_with_nothing_held(vehicle: Container, make_stick: Callable[..., Stick], tmp_path: Path) -> None:
+    """No failure of the unit, one sentence in its log, nothing told that failed, and nothing on the stick."""
+    stick = make_stick(*EXT4)
+    unit = f"cabin-recorder-export@{stick.name}.service"
+    assert stick.plug_into(vehicle).returncode == 0
+    assert vehicle.show(unit, "ActiveState", "Result") == {"ActiveState": "inactive", "Result": "success"}
+    assert heard(vehicle) == ["stick: NothingToExport"]
+    assert "No journey is held, so there is nothing to export" in vehicle.log(unit)
+    assert told_failures(vehicle) == []
+    assert [path.name for path in stick.read(tmp_path).iterdir()] == ["lost+found"]
+
+
+def test_a_copy_that_is_killed_is_told(vehicle: Container, make_stick: Callable[..., Stick]) -> None:
+    """It cannot say so itself any more; the stick is let go all the same."""
+    stick = make_stick(*EXT4)
+    killed = stick.plug_into(vehicle, "ExecStart=", "ExecStart=/bin/sh -c 'kill -KILL $$$$'")
+    assert killed.returncode != 0
+    assert vehicle.run("findmnt", stick.device).stdout == ""
+    assert told_failures(vehicle) == ["The copy did not get through (systemd: signal, killed KILL)."]
+
+
+def test_a_stick_that_is_in_use_is_not_said_to_be_free(vehicle: Container, make_stick: Callable[..., Stick]) -> None:
+    """Somebody works on it while it should be let go: the copy is whole, but nobody is told to remove the stick."""
+    vehicle.held_journey()
+    stick = make_stick(*EXT4)
+    place = f"/run/cabin-recorder-export/{stick.name}"
+    busy = f"/usr/bin/systemd-run --property=Type=exec --property=WorkingDirectory={place} /usr/bin/sleep 600"
+    stick.plug_into(vehicle, f"ExecStartPost=+{busy}")
+    unit = f"cabin-recorder-export@{stick.name}.service"
+    assert f"The stick in {stick.name} is still in use" in vehicle.log(unit)
+    assert heard(vehicle) == ["stick: StickInserted", "stick: ExportFailed"], vehicle.log(unit)
+    assert told_failures(vehicle) == ["The stick could not be let go; something still uses it."]
+
+
+def test_without_a_recorder_the_copy_is_the_same(
+    vehicle: Container, make_stick: Callable[..., Stick], tmp_path: Path
+) -> None:
+    """Nobody is there to be told; the unit does not mind."""
+    vehicle.held_journey()
+    vehicle.out("systemctl", "stop", "cabin-recorder.service")
+    stick = make_stick(*EXT4)
+    done = stick.plug_into(vehicle)
+    assert done.returncode == 0, done.stderr + vehicle.log(f"cabin-recorder-export@{stick.name}.service")
+    assert len(list(stick.read(tmp_path).rglob("manifest.json"))) == 1
 
 
 REFUSED = {
@@ -137,11 +190,12 @@ def test_a_torn_filesystem_is_refused(vehicle: Container, make_stick: Callable[.
     assert stick.plug_into(vehicle).returncode != 0
     assert f"The stick in {stick.name} cannot be mounted; format it anew." in vehicle.log(unit)
     assert vehicle.run("test", "-e", f"/run/cabin-recorder-export/{stick.name}").returncode == 1
+    assert told_failures(vehicle) == ["The stick could not be mounted (systemd: exit-code)."]
 
 
 def test_links_on_a_stick_lead_nowhere(vehicle: Container, make_stick: Callable[..., Stick], tmp_path: Path) -> None:
     """A stick whose CABIN-EXPORT points into the machine gets nothing, and the machine is as before."""
-    held_journey(vehicle)
+    vehicle.held_journey()
     content = tmp_path / "content"
     content.mkdir()
     (content / "CABIN-EXPORT").symlink_to("/var/lib/cabin-recorder/store")

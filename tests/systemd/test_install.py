@@ -1,4 +1,4 @@
-"""The installer and its opposite, in an image whose systemd does not run and on a machine that does."""
+"""The installer, in an image whose systemd does not run and on a machine that does."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +19,10 @@ def image(machine: Path, tmp_path: Path) -> Iterator[Path]:
         yield root
 
 
-def test_again_changes_nothing(image: Path, suite: str) -> None:
+def test_again_changes_nothing(image: Path, source: Path, suite: str) -> None:
     """A second run finds everything in place: configuration and key as they were, nothing written."""
     before = snapshot(image)
-    done = install(image, suite)
+    done = install(image, source, suite)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 files new or changed" in done.stdout
     assert "/etc/cabin-recorder/recorder.toml kept as it is" in done.stdout
@@ -37,24 +37,24 @@ def snapshot(root: Path) -> dict[str, tuple[int, int, int, int]]:
     return {name: (stat.st_uid, stat.st_mode, stat.st_size, stat.st_mtime_ns) for name, stat in found.items()}
 
 
-def test_the_key_is_shown_and_the_recorders_own(image: Path, suite: str) -> None:
+def test_the_key_is_shown_and_the_recorders_own(image: Path, source: Path, suite: str) -> None:
     """Public key and fingerprint are printed for the office; the private half is readable by its user alone."""
     key = image / "var/lib/cabin-recorder/device.key"
-    done = install(image, suite)
+    done = install(image, source, suite)
     public = (image / "var/lib/cabin-recorder/device.key.pub").read_text().strip()
     assert f"this recorder's public key, for the office: {public}" in done.stdout
     assert "its fingerprint, to compare by eye: " in done.stdout
     assert (key.stat().st_mode & 0o777, key.stat().st_uid > 0) == (0o600, True)
 
 
-def test_a_version_that_cannot_be_had_is_not_switched_to(image: Path) -> None:
+def test_a_version_that_cannot_be_had_is_not_switched_to(image: Path, source: Path) -> None:
     """Without its Python packages an upgrade fails with one sentence, and the installed version stays."""
     program = image / "opt/cabin-recorder"
     (program / (program / "current").readlink() / "complete").unlink()
     (program / "releases/older").mkdir()
     (program / "current").unlink()
     (program / "current").symlink_to("releases/older")
-    done = rootfs.in_image(image, "/src/scripts/install", "--wheels", "/mnt")
+    done = rootfs.in_image(image, source, "/src/scripts/install", "--wheels", "/mnt")
     assert (done.returncode, "The installed version is unchanged." in done.stderr) == (1, True), done.stderr
     assert (program / "current").readlink() == Path("releases/older")
 
@@ -67,20 +67,20 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("argument", REFUSED)
-def test_wrong_use_is_one_sentence(image: Path, argument: str) -> None:
+def test_wrong_use_is_one_sentence(image: Path, source: Path, argument: str) -> None:
     """Nothing begins."""
-    done = rootfs.in_image(image, "/src/scripts/install", argument)
+    done = rootfs.in_image(image, source, "/src/scripts/install", argument)
     assert (done.returncode, done.stdout) == (1, "")
     assert REFUSED[argument] in done.stderr
 
 
-def test_only_root_and_only_a_known_system(image: Path) -> None:
+def test_only_root_and_only_a_known_system(image: Path, source: Path) -> None:
     """A user is told to use sudo; another Debian is named."""
-    done = rootfs.in_image(image, "runuser", "-u", "nobody", "--", "/src/scripts/install")
+    done = rootfs.in_image(image, source, "runuser", "-u", "nobody", "--", "/src/scripts/install")
     assert (done.returncode, "needs root; run it with sudo." in done.stderr) == (1, True)
     (image / "etc/os-release").unlink()
     (image / "etc/os-release").write_text("VERSION_CODENAME=buster\n")
-    done = rootfs.in_image(image, "/src/scripts/install")
+    done = rootfs.in_image(image, source, "/src/scripts/install")
     assert (done.returncode, "this is 'buster'" in done.stderr) == (1, True)
 
 
@@ -90,36 +90,3 @@ def test_on_a_machine_that_runs(vehicle: Container) -> None:
     said = vehicle.out("/src/scripts/install", "--wheels", "/wheels")
     assert said.endswith("-- units: the recorder runs, and nothing has changed")
     assert (vehicle.recorder("status")["journey"], vehicle.main_pid()) == (journey, pid)
-
-
-def test_an_upgrade_waits_for_the_journey(vehicle: Container) -> None:
-    """A unit that changed does not interrupt what is being recorded; the next start takes it over."""
-    journey, pid = vehicle.record(), vehicle.main_pid()
-    vehicle.out("sed", "-i", "1i# an older edition", "/usr/local/lib/systemd/system/cabin-recorder.service")
-    said = vehicle.out("/src/scripts/install", "--wheels", "/wheels")
-    assert "a journey is being recorded; the new version takes over at the next start" in said
-    assert (vehicle.recorder("status")["journey"], vehicle.main_pid()) == (journey, pid)
-
-
-HELD = "delete held journeys"
-
-
-@pytest.mark.parametrize(
-    ("hold", "typed", "kept"),
-    [(True, "", True), (True, "delete", True), (True, HELD, False), (False, "", True), (False, "delete", False)],
-)
-def test_uninstall_asks_before_footage(vehicle: Container, hold: bool, typed: str, kept: bool) -> None:
-    """The program goes; recordings go only for the word that was asked for, and what is held has a word of its own."""
-    journey = vehicle.record()
-    if hold:
-        with vehicle.journal("cabin-recorder.service") as journal:
-            vehicle.panel("press hold", "ignition off")
-            journal.wait("Sealing -> Parked")
-    said = vehicle.out("/src/scripts/uninstall", stdin=f"{typed}\n" if typed else "")
-    folder = f"/var/lib/cabin-recorder/store/journeys/{journey}"
-    assert (vehicle.run("test", "-d", folder).returncode == 0) == kept
-    assert f'Type "{HELD if hold else "delete"}"' in said
-    for gone in ("/opt/cabin-recorder", "/usr/local/bin/cabin-recorder", "/run/cabin-recorder"):
-        assert vehicle.run("test", "-e", gone).returncode == 1
-    assert vehicle.run("systemctl", "cat", "cabin-recorder.service").returncode != 0
-    assert vehicle.run("test", "-e", "/etc/cabin-recorder/recorder.toml").returncode == 0

@@ -19,9 +19,11 @@ OUTSIDE = {
     "write /run": "ok",
     "write /var/lib/cabin-recorder": "ok",
     "write /run/cabin-recorder": "ok",
+    "write /run/cabin-recorder-power": "ok",
     "write /tmp": "ok",
     "run from /tmp": "ok",
     "run from /var/lib/cabin-recorder": "ok",
+    "run from /run/cabin-recorder-power": "ok",
     "look at a stick": "ok",
     "open a block device": "ok",
     "open the camera's group's device": "ok",
@@ -46,6 +48,7 @@ RECORDER = OUTSIDE | {
     "write /run": "EROFS",
     "run from /tmp": "EACCES",
     "run from /var/lib/cabin-recorder": "EACCES",
+    "run from /run/cabin-recorder-power": "EACCES",
     "look at a stick": "EACCES",
     "open a block device": "EPERM",
     "talk over IPv4": "EAFNOSUPPORT",
@@ -58,6 +61,8 @@ RECORDER = OUTSIDE | {
     "make a user namespace": "EPERM",
 }
 PRUNE = RECORDER | {
+    "write /run/cabin-recorder-power": "EROFS",
+    "run from /run/cabin-recorder-power": "EROFS",
     "open a block device": "ENOENT",
     "open the camera's group's device": "ENOENT",
     "be called from C": "MemoryError",
