@@ -122,4 +122,6 @@ class ClockChips:
 def _is_forgetful(clock: Path) -> bool:
     """Whether Linux has cleared this chip's oscillator-stop flag by now. OSError where its driver is not told."""
     driver, chip = (clock / "device" / "driver").resolve().name, clock / "device" / "name"
-    return driver in _FORGETFUL_DRIVERS or (chip.exists() and chip.read_text(encoding="ascii").strip() in _FORGETFUL_CHIPS)
+    return driver in _FORGETFUL_DRIVERS or (
+        chip.exists() and chip.read_text(encoding="ascii").strip() in _FORGETFUL_CHIPS
+    )
