@@ -27,7 +27,13 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         key = DeviceKey.load_or_create(folder / "device.key")
-        self.store = Store(folder / "store", key, (X25519Identity.generate().recipient,), SystemClock(), slots=[Slot.at(folder / "slot")])
+        self.store = Store(
+            folder / "store",
+            key,
+            (X25519Identity.generate().recipient,),
+            SystemClock(),
+            slots=[Slot.at(folder / "slot")],
+        )
         self.store.prepare()
         self.posted: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.clerk = Clerk(self.store, SystemClock(), self.posted.put)
