@@ -107,7 +107,7 @@ def _what_lay_there(scene: Scene, survey: Survey) -> list[str]:
     return broken
 
 
-def campaign(library: Path, scene: Scene, folder: Path, cuts: Iterable[Cut], at_once: int = 3) -> Iterator[Outcome]:
+def campaign(library: Path, scene: Scene, folder: Path, cuts: Iterable[Cut], at_once: int = 4) -> Iterator[Outcome]:
     """All of ``cuts``, several at once, in their order."""
     with ExitStack() as stack, ThreadPoolExecutor(at_once) as threads:
         idle: SimpleQueue[Nursery] = SimpleQueue()

@@ -18,18 +18,19 @@ from tests.powercut.promises import PLAINTEXT_MARKS, restart
 from tests.powercut.scene import make_scene
 from tests.powercut.shim import Cut, How
 
-CUTS = 9
 LOST_AT_MOST_S = 1.0
 GENEROUS = 2.0  # for busy machines; a campaign measures what it really costs
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("how", "times"), [(How.KILL, 1), (How.HALF, 1), (How.FULL, 1), (How.FULL, 12)])
-def test_stopped_at_the_nth_call(library: Path, tmp_path: Path, how: How, times: int) -> None:
+@pytest.mark.parametrize(
+    ("how", "times", "cuts"), [(How.KILL, 1, 9), (How.HALF, 1, 9), (How.FULL, 1, 9), (How.FULL, 12, 4)]
+)
+def test_stopped_at_the_nth_call(library: Path, tmp_path: Path, how: How, times: int, cuts: int) -> None:
     """Killed before it, killed in the middle of it, refused for want of space: nothing that was told is untrue."""
     scene = make_scene(tmp_path / "scene")
     total = counted(library, scene, tmp_path, how)
-    step = total // CUTS
+    step = total // cuts
     first = random.randint(1, step)
     print(f"{total} calls, from the {first}th on every {step}th")
     outcomes = list(campaign(library, scene, tmp_path, [Cut(how, at, times) for at in range(first, total, step)]))
