@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -29,11 +30,14 @@ _FRAMES = 4
 class Report:
     """``longest_held_s``, ``longest_waited_s``: by kind of lock (``store``, ``log``). ``held_by``: who held longest.
 
-    ``ended``: how often each exit code came. ``said``: what was said on standard error, each sentence once.
+    ``longest_own_s``: the same without the syncs in it, which are the disk's; ``longest_sync_s``: one of them.
+    ``ended``: how often each exit code came. ``said``: what was said of what failed, each sentence once.
     """
 
     locks: int = 0
     longest_held_s: dict[str, float] = field(default_factory=lambda: {"store": 0.0, "log": 0.0})
+    longest_own_s: dict[str, float] = field(default_factory=lambda: {"store": 0.0, "log": 0.0})
+    longest_sync_s: float = 0.0
     longest_waited_s: dict[str, float] = field(default_factory=lambda: {"store": 0.0, "log": 0.0})
     held_by: dict[str, str] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
@@ -46,13 +50,29 @@ class LockMeter:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._mutex = threading.Lock()
-        self._held: dict[int, tuple[str, float]] = {}
+        self._held: dict[int, tuple[str, float, float]] = {}
+        self._synced = threading.local()  # seconds that this thread has spent in syncs
         self._lock_fd, self._close = diskio.lock_fd, os.close
+        self._fsync, self._fdatasync = os.fsync, os.fdatasync
 
     def install(self) -> None:
         """Measure from now on, until the process ends."""
         diskio.lock_fd = self._locking
         os.close = self._closing
+        os.fsync = lambda fd: self._syncing(self._fsync, fd)
+        os.fdatasync = lambda fd: self._syncing(self._fdatasync, fd)
+
+    def _syncing(self, sync: Callable[[int], None], fd: int) -> None:
+        began_s = time.monotonic()
+        sync(fd)
+        took_s = time.monotonic() - began_s
+        self._synced.seconds = self._synced_s + took_s
+        with self._mutex:
+            self._report.longest_sync_s = max(self._report.longest_sync_s, took_s)
+
+    @property
+    def _synced_s(self) -> float:
+        return getattr(self._synced, "seconds", 0.0)
 
     def _locking(self, fd: int, path: Path, timeout_s: float = diskio.LOCK_TIMEOUT_S) -> None:
         began_s = time.monotonic()
@@ -64,7 +84,7 @@ class LockMeter:
             self._report.locks += 1
             longest_s = self._report.longest_waited_s
             longest_s[kind] = max(longest_s[kind], now_s - began_s)
-            self._held[fd] = kind, now_s
+            self._held[fd] = kind, now_s, self._synced_s
 
     def _closing(self, fd: int) -> None:
         with self._mutex:
@@ -72,9 +92,11 @@ class LockMeter:
         self._close(fd)
         if held is None:
             return
-        kind, since_s = held
+        kind, since_s, synced_s = held
         with self._mutex:
             held_s = time.monotonic() - since_s
+            own_s = held_s - (self._synced_s - synced_s)
+            self._report.longest_own_s[kind] = max(self._report.longest_own_s[kind], own_s)
             if held_s > self._report.longest_held_s[kind]:
                 self._report.longest_held_s[kind] = held_s
                 self._report.held_by[kind] = _callers()
@@ -113,10 +135,11 @@ def _repeat(command: list[str], every_s: float, report: Report) -> None:
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: over.set())
     while not over.is_set():
-        said = io.StringIO()
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        said, printed = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(printed):
             _count(report, _run(command))
-        report.said += sorted(set(said.getvalue().splitlines()) - set(report.said))
+        failures = [line for line in printed.getvalue().splitlines() if line.startswith("FAIL")]
+        report.said += sorted({*said.getvalue().splitlines(), *failures} - set(report.said))
         over.wait(every_s)
 
 

@@ -48,12 +48,14 @@ class Soaked:
     def table(self) -> str:
         """For people."""
         lines = [
-            "| process | runs by exit code | locks | store held, s | log held | store waited for | log waited for |",
-            "| --- | --- | --- | --- | --- | --- | --- |",
+            "| process | runs by exit code | locks | store held, s | log held | besides syncs: store | log "
+            "| store waited for | log waited for | one sync |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
         ]
         for name, report in self.reports.items():
             ended = ", ".join(f"{code}: {count}" for code, count in report["ended"].items())
-            times = [report[m][k] for m in ("longest_held_s", "longest_waited_s") for k in ("store", "log")]
+            measures = ("longest_held_s", "longest_own_s", "longest_waited_s")
+            times = [*(report[m][k] for m in measures for k in ("store", "log")), report["longest_sync_s"]]
             lines.append(f"| {name} | {ended} | {report['locks']} | {' | '.join(f'{time:.3f}' for time in times)} |")
         lines.append("")
         for name, report in self.reports.items():

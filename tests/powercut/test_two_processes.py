@@ -8,6 +8,7 @@ import pytest
 from tests.powercut.soak import LOCKED_AT_MOST_S, soak
 
 SECONDS = 20.0
+SLOW_SYNC_S = 0.1  # a card takes 2 to 20 ms
 
 
 @pytest.mark.slow
@@ -21,4 +22,7 @@ def test_all_at_once(tmp_path: Path) -> None:
     }
     assert done.exports > 0
     assert min(done.reports[name]["locks"] for name in ("recorder", "pruner", "export")) > 0
-    assert max(done.longest_s("longest_held_s", kind) for kind in ("store", "log")) < LOCKED_AT_MOST_S
+    slow_disk_s = max(report["longest_sync_s"] for report in done.reports.values())
+    if slow_disk_s < SLOW_SYNC_S:  # else the disk is what holds the locks, and only what is ours can be judged
+        assert max(done.longest_s("longest_held_s", kind) for kind in ("store", "log")) < LOCKED_AT_MOST_S
+    assert max(done.longest_s("longest_own_s", kind) for kind in ("store", "log")) < LOCKED_AT_MOST_S
