@@ -60,6 +60,7 @@ def policy_of(config: Config) -> Policy:
         sweep_s=retention.sweep_seconds,
         clock_grace_s=retention.clock_grace_s,
         min_free_bytes=config.store.min_free_bytes,
+        hold_quota=config.store.hold_quota,
     )
 
 

@@ -62,6 +62,7 @@ class StoreConfig(Struct, frozen=True, forbid_unknown_fields=True):
     path: Path
     runtime: Path = Path("/run/cabin-recorder")
     min_free_bytes: Annotated[int, Meta(ge=0)] = 500_000_000
+    hold_quota: Annotated[float, Meta(gt=0, le=1)] = 0.5
 
 
 class KeysConfig(Struct, frozen=True, forbid_unknown_fields=True):

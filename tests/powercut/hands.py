@@ -120,6 +120,11 @@ class Hands:
             self._pause.wait(_LOOK_EVERY_S)
         return status
 
+    def until_newer(self) -> None:
+        """Wait until picture from after this moment is called durable. Gone."""
+        now_ns = boottime_ns()
+        self.until(lambda _: max(self.told.durable_ns.values(), default=0) > now_ns)
+
     def watch(self, seconds: float, over: threading.Event | None = None) -> None:
         """Look on for so long, or until it is ``over``. Gone."""
         until_s = time.monotonic() + seconds
