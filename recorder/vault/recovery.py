@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from recorder.errors import NoSuchJourneyError, RecorderError
+from recorder.errors import RecorderError
 from recorder.timekeeping import Instant
 from recorder.vault import deletion, diskio, mending, words
 from recorder.vault.journal import GENESIS, Journal, complete_lines, line_hash
 from recorder.vault.ledger import WayBack
 from recorder.vault.mending import TornSegment
-from recorder.vault.records import JourneyRecord, body_path
+from recorder.vault.records import JourneyRecord, body_path, is_journey
 from recorder.vault.rotation import look_after_ledger
 from recorder.vault.store import Store
 
@@ -124,14 +124,16 @@ class _Recovery:
         return replace(report, alarms=tuple(self._alarms))
 
     @contextmanager
-    def _alarming(self) -> Iterator[None]:
-        """What fails in here is an alarm, and the rest goes on."""
+    def _alarming(self, journey: JourneyRecord | None = None) -> Iterator[None]:
+        """What fails in here is an alarm, and the rest goes on.
+
+        Not so where ``journey`` is gone: a sweep beside us was quicker. Whether it left a tombstone, step 7 sees.
+        """
         try:
             yield
-        except NoSuchJourneyError:
-            return  # a sweep beside us was quicker; whether it left a tombstone, step 7 sees
         except RecorderError as error:
-            self._alarms.append(str(error))
+            if journey is None or is_journey(journey.path):
+                self._alarms.append(str(error))
 
     def _mend_log(self, log: Journal) -> None:
         bytes_cut = log.mend()
@@ -164,21 +166,21 @@ class _Recovery:
         return way_back.length
 
     def _mend_journey(self, journey: JourneyRecord) -> None:
-        with self._alarming():
+        with self._alarming(journey):
             self._mend_log(self._store.log(journey.id))
         if any(not segment.has_body for segment in journey.segments):
-            with self._alarming():
+            with self._alarming(journey):
                 self._torn_segments += mending.drop_headers_without_body(self._store, journey.id)
         if any(segment.torn and not segment.signed for segment in journey.segments):
-            with self._alarming():
+            with self._alarming(journey):
                 self._torn_segments += mending.sign_torn_segments(self._store, journey.id)
         if journey.problems:
-            with self._alarming():
+            with self._alarming(journey):
                 mended = mending.mend_hold(self._store, journey.id)
                 if mended is not None:
                     self._holds.append((journey.id, mended))
         if any(segment.was_clear for segment in journey.segments):
-            with self._alarming():
+            with self._alarming(journey):
                 count = mending.seal_older_headers(self._store, journey.id)
                 if count:
                     self._sealed.append((journey.id, count))
@@ -190,7 +192,7 @@ class _Recovery:
 
     def _end(self, journey: JourneyRecord) -> None:
         if journey.ended is None and journey.first is not None:
-            with self._alarming():
+            with self._alarming(journey):
                 self._store.end_journey(journey.id, FOUND_OPEN)
                 self._ended.append(journey.id)
 
