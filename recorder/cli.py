@@ -152,7 +152,7 @@ def prune(config_path: Path) -> int:
 
 @cli.command()
 @click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--journey", "journey_ids", multiple=True, help="Export this journey instead of all held ones.")
+@click.option("--journey", "journey_ids", multiple=True, help="Export this held journey instead of all of them.")
 @click.option("--told-later", is_flag=True, hidden=True, help="Leave it to export-told to tell how it ended.")
 @CONFIG
 def export(target: Path, journey_ids: tuple[str, ...], told_later: bool, config_path: Path) -> int:

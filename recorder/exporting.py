@@ -50,7 +50,7 @@ def _copy(config: Config, folder: Path, journeys: Sequence[str], show: Show, tel
     store = open_store(config)
     chosen = tuple(journeys) or tuple(record.id for record in store.journeys() if record.held)
     if not chosen:
-        raise NothingHeldError("No journey is held, so there is nothing to export; hold one, or name one: --journey.")
+        raise NothingHeldError("No journey is held, so there is nothing to export; hold one first.")
     with contextlib.suppress(OSError):  # Target says what is wrong with it
         folder.mkdir(exist_ok=True)
     teller.began()

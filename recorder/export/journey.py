@@ -65,7 +65,10 @@ class JourneyExporter:
 
     def export(self, journey_id: str) -> JourneyExport:
         """Copy, check, log. ExportError where the stick fails, any other RecorderError where this journey does."""
-        sources, left_out = choose(self.store.journey(journey_id))
+        record = self.store.journey(journey_id)
+        if not record.held:
+            raise StoreError(f"{journey_id} is not held, so nobody can open it; hold it first.")
+        sources, left_out = choose(record)
         folder = self.stick.folder(*manifest.folder_names(self.vehicle, journey_id))
         began_s = time.monotonic()
         self._log(journey_id, manifest.EXPORT_BEGAN)

@@ -195,7 +195,7 @@ def test_by_hand_with_nothing_held(make_vehicle: Callable[..., Vehicle]) -> None
     vehicle = parked(make_vehicle)
     done = vehicle.run("export", vehicle.folder / "stick")
     assert (done.returncode, done.stdout) == (5, "")
-    assert done.stderr == ("No journey is held, so there is nothing to export; hold one, or name one: --journey.\n")
+    assert done.stderr == ("No journey is held, so there is nothing to export; hold one first.\n")
     assert not (vehicle.folder / "stick").exists()
     assert vehicle.status()["export"] is None
     assert failures(vehicle) == []

@@ -15,6 +15,7 @@ from recorder.export.segments import LeftOut
 from recorder.export.target import Target
 from recorder.vault.age import decrypt
 from recorder.vault.journal import complete_lines, read_entries, verify_chain
+from recorder.vault.records import clear_headers
 from tests.export.van import VEHICLE, Van, events_of, flip, journey_folder, names_in
 from tests.office.probe import picture_hashes
 
@@ -39,7 +40,7 @@ def test_what_lies_on_the_stick(van: Van, stick: Path, segments: list[bytes]) ->
     assert card(van) == before
     source = van.store.journey(journey).path
     for number in (1, 2, 3):
-        on_card = (source / f"{number:05d}.header").read_bytes() + (source / f"{number:05d}.body").read_bytes()
+        on_card = clear_headers(source)[number] + (source / f"{number:05d}.body").read_bytes()
         assert (folder / f"{number:05d}.mp4.age").read_bytes() == on_card
 
 
@@ -108,7 +109,7 @@ def test_progress_counts_to_the_end(van: Van, stick: Path, segments: list[bytes]
     """Each byte twice, copied and read back; never backwards."""
     journey = van.held_journey(*segments)
     van.export(stick, journey)
-    total_bytes = 2 * van.store.journey(journey).size_bytes
+    total_bytes = 2 * sum(path.stat().st_size for path in journey_folder(stick, journey).glob("*.mp4.age"))
     assert van.progress[-1] == (total_bytes, total_bytes)
     assert van.progress == sorted(van.progress)
 
@@ -155,7 +156,8 @@ def test_a_segment_that_is_being_recorded_stays_out(van: Van, stick: Path, segme
 def test_a_segment_without_its_header_stays_out(van: Van, stick: Path, segments: list[bytes]) -> None:
     """Nobody could open it; the others go along."""
     journey = van.held_journey(*segments[:2])
-    (van.store.journey(journey).path / "00001.header").unlink()
+    hold = van.store.journey(journey).path / "HOLD"
+    hold.write_bytes(b"".join(line for line in hold.read_bytes().splitlines(True) if not line.startswith(b"00001 ")))
     (report,) = van.export(stick, journey).journeys
     assert (report.copied, report.left_out) == (1, (LeftOut(1, "its header is missing, so nobody could open it"),))
 
@@ -169,15 +171,13 @@ def test_a_header_without_footage_stays_out(van: Van, stick: Path, segments: lis
 
 
 def test_what_is_deleted_meanwhile_is_left_out(van: Van, stick: Path, segments: list[bytes]) -> None:
-    """A journey that is not held may lose segments to the pruner while it is copied."""
-    journey = van.begin()
-    van.record(journey, *segments)
+    """A journey may be released while it is copied, and lose segments to the pruner."""
+    journey = van.held_journey(*segments)
     path = van.store.journey(journey).path
     copying = Target.write
 
     def delete_then_copy(target: Target, at: Path, pieces: object) -> object:
         if at.name == "00001.mp4.age":
-            (path / "00002.header").unlink()
             (path / "00002.body").unlink()
         return copying(target, at, pieces)  # type: ignore[arg-type]
 
@@ -186,6 +186,16 @@ def test_what_is_deleted_meanwhile_is_left_out(van: Van, stick: Path, segments: 
         (report,) = van.export(stick, journey).journeys
     assert (report.copied, report.left_out) == (2, (LeftOut(2, "it was deleted while the export ran"),))
     assert "00002.mp4.age" not in names_in(journey_folder(stick, journey))
+
+
+def test_what_nobody_holds_is_not_copied(van: Van, stick: Path, segments: list[bytes]) -> None:
+    """Its headers are sealed: even the office could not open it. The sentence says what to do."""
+    journey = van.begin()
+    van.record(journey, *segments[:1])
+    report = van.export(stick, journey)
+    assert report.problems == (
+        f"{journey} was not exported: {journey} is not held, so nobody can open it; hold it first.",
+    )
 
 
 def test_several_journeys_and_one_that_fails(van: Van, stick: Path, segments: list[bytes]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from recorder.errors import ExportError
 from recorder.export import target as target_module
 from recorder.office.bundle import verify
+from recorder.vault.records import clear_headers
 from tests.export.van import Van, journey_folder
 from tests.vault.kit import assert_logs_sound
 
@@ -69,7 +70,7 @@ class _WatchedOs:
 
 def whole_on_card(van: Van, journey: str, number: int) -> bytes:
     path = van.store.journey(journey).path
-    return (path / f"{number:05d}.header").read_bytes() + (path / f"{number:05d}.body").read_bytes()
+    return clear_headers(path)[number] + (path / f"{number:05d}.body").read_bytes()
 
 
 @pytest.mark.slow
