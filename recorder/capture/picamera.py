@@ -59,6 +59,7 @@ class PiCamera:
     ) -> None:
         self._settings, self._vehicle, self._on_look = settings, vehicle, on_look
         self._opening: Opening[_Session] = Opening("camera")
+        self._list_anew = False
 
     def open(
         self,
@@ -71,9 +72,11 @@ class PiCamera:
         def make() -> _Session:
             stamp = partial(Stamp, self._vehicle)
             relay = Relay("camera", on_packet, on_failure)
-            return _Session(self._settings, stamp, first_frame_number, relay, self._on_look)
+            return _Session(self._settings, stamp, first_frame_number, relay, self._on_look, list_anew=list_anew)
 
+        list_anew, self._list_anew = self._list_anew, True
         session = self._opening.begin(make)
+        self._list_anew = False
         self._settings = replace(self._settings, mode=session.mode)  # to find it out takes a moment
         return session.format
 
@@ -99,6 +102,8 @@ class _Session:
         first_frame_number: int,
         relay: Relay[VideoPacket],
         on_look: Callable[[Plane], None] | None,
+        *,
+        list_anew: bool,
     ) -> None:
         self._relay, self._on_look = relay, on_look
         self._next_look_ns = 0
@@ -110,7 +115,7 @@ class _Session:
         self._camera: Any = None
         self._encoder: Any = None
         try:
-            self._start(settings, make_stamp)
+            self._start(settings, make_stamp, list_anew=list_anew)
             self.format = self._await_format()
         except CaptureError:
             self.close()
@@ -149,13 +154,16 @@ class _Session:
         """The sensor's mode, where it was chosen here."""
         return self._picture.mode
 
-    def _start(self, settings: PiCameraSettings, make_stamp: Callable[[int, int], Stamp]) -> None:
+    def _start(self, settings: PiCameraSettings, make_stamp: Callable[[int, int], Stamp], *, list_anew: bool) -> None:
         try:
             from picamera2 import MappedArray, Picamera2  # noqa: PLC0415 - on a Pi only, and slow
 
             from recorder.capture.picamera_encoder import PacketOutput, make_encoder  # noqa: PLC0415
         except ImportError as error:
             raise DeviceAbsentError(f"picamera2 cannot be loaded ({error}); install python3-picamera2.") from error
+        if list_anew:
+            # libcamera lists cameras when it begins; in the sandbox udev tells it of none that come later.
+            Picamera2._cm.reset()
         tuning = settings.tuning and Picamera2.load_tuning_file(settings.tuning)
         self._camera = camera = Picamera2(settings.number, tuning=tuning)
         self._mapped = MappedArray

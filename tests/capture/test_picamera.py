@@ -25,7 +25,14 @@ from recorder.capture.picamera_settings import PiCameraSettings
 from recorder.capture.ports import DeviceFailure, VideoFormat, VideoPacket
 from recorder.capture.stamp import Stamp
 from recorder.errors import DeviceAbsentError, DeviceLostError
-from tests.capture.libcamera_stand_in import MANAGER, Mode, StandInCamera, picamera2_on_stand_in, require_picamera2
+from tests.capture.libcamera_stand_in import (
+    MANAGER,
+    CameraManager,
+    Mode,
+    StandInCamera,
+    picamera2_on_stand_in,
+    require_picamera2,
+)
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:setDaemon:DeprecationWarning"),  # picamera2's
@@ -393,6 +400,23 @@ def test_no_camera_is_absence(viewer: Viewer) -> None:
     MANAGER.cameras.clear()
     with pytest.raises(DeviceAbsentError, match="No camera number 0 found"):
         viewer.open(opened())
+
+
+def test_a_camera_that_comes_later_is_found(
+    sensor: StandInCamera, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cameras are listed once by libcamera: after an opening that failed they are listed anew."""
+    began = iter([CameraManager()])  # without a camera
+    monkeypatch.setattr(CameraManager, "singleton", lambda: next(began, MANAGER))
+    sys.modules["picamera2"].Picamera2._cm.reset()
+    camera = opened()
+    with pytest.raises(DeviceAbsentError, match="No camera number 0 found"):
+        viewer.open(camera)
+
+    viewer.open(camera)
+    assert len(viewer.see(3)) == 3
+    camera.close()
+    assert not sensor.held
 
 
 def test_a_format_that_cannot_be_stamped_is_absence(viewer: Viewer) -> None:

@@ -4,7 +4,6 @@ import base64
 import json
 import shlex
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,17 +43,20 @@ class Guest:
         self._count += 1
         request = {"id": self._count, "argv": argv, "input": base64.b64encode(feed).decode(), "timeout_s": timeout_s}
         self._socket.settimeout(timeout_s * _SLOWER)
-        self._lines.write(json.dumps(request).encode() + b"\n")
-        self._lines.flush()
-        answer = self._answer(argv)
-        while answer["id"] < self._count:  # to a question whose asker did not wait
-            answer = self._answer(argv)
+        try:
+            self._lines.write(json.dumps(request).encode() + b"\n")
+            self._lines.flush()
+            answer = self._answer()
+            while answer["id"] < self._count:  # to a question whose asker did not wait
+                answer = self._answer()
+        except (OSError, EOFError) as error:
+            raise CommandError(f"{shlex.join(argv)}: the machine is gone, or hangs ({error})") from error
         return Done(answer["code"], base64.b64decode(answer["output"]), base64.b64decode(answer["errors"]))
 
-    def _answer(self, argv: Sequence[str]) -> dict[str, Any]:
+    def _answer(self) -> dict[str, Any]:
         line = self._lines.readline()
         if not line:
-            raise CommandError(f"{shlex.join(argv)}: the machine is gone")
+            raise EOFError("end of file")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from recorder.vault.age import X25519Identity
 from tests.rig.drivers import MICROPHONE
+from tests.rig.guest import CommandError
 from tests.rig.vehicle import Vehicle
 
 _PATIENCE_S = 300  # of the machine's own time, of which a busy host takes nothing
@@ -117,7 +118,11 @@ class Recorder:
 
     def trouble(self) -> str:
         """What the machine and the service had to say, for whoever reads of a failure."""
-        return f"{self.vehicle.console[-4000:]}\n{self.log() if self.vehicle.is_on else 'The vehicle is off.'}"
+        try:
+            log = self.log() if self.vehicle.is_on else "The vehicle is off."
+        except CommandError as error:
+            log = str(error)
+        return f"{self.vehicle.console[-4000:]}\n{log}"
 
     def log(self) -> str:
         """The end of what the service wrote to the journal."""
