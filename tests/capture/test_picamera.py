@@ -346,7 +346,7 @@ def test_a_camera_that_stops_without_a_word_can_be_closed(sensor: StandInCamera,
     camera.close()
     assert time.monotonic() - began_s < 1.0
     assert viewer.failures.empty()
-    assert len(viewer.rest()) == 2  # and came out as it closed
+    assert len(viewer.rest()) in {1, 2}  # and came out as it closed; a busy machine may not have taken every frame
     sensor.silent_from = None
     viewer.open(camera)
     viewer.see(5)

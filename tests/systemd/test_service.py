@@ -73,6 +73,9 @@ def test_the_pruner_needs_no_recorder(vehicle: Container, how: str) -> None:
     """What is due goes by the timer and its unit alone, whether the recorder was stopped or hangs."""
     # One that hangs shall not come back meanwhile.
     drop_in(vehicle, "cabin-recorder.service", "[Service]\nWatchdogSec=0\n")
+    # Each segment in an epoch of its own: what shares one with a segment that is being written would wait for it.
+    text = vehicle.out("cat", "/etc/cabin-recorder/recorder.toml") + "\n[retention]\nepoch_s = 0.25\n"
+    vehicle.write("/etc/cabin-recorder/recorder.toml", text)
     vehicle.out("systemctl", "restart", "cabin-recorder.service")
     folder = f"/var/lib/cabin-recorder/store/journeys/{vehicle.record()}"
     # What is being written is never deleted; once there is a third segment, the first is whole.
@@ -80,8 +83,7 @@ def test_the_pruner_needs_no_recorder(vehicle: Container, how: str) -> None:
     vehicle.out("systemctl", *how.split(), "cabin-recorder.service")
     with vehicle.journal("cabin-recorder-prune.service") as journal:
         # From now on three seconds are too old, and the same timer goes round each second instead of each minute.
-        text = vehicle.out("cat", "/etc/cabin-recorder/recorder.toml")
-        vehicle.write("/etc/cabin-recorder/recorder.toml", f"{text}\n[retention]\nmax_age_s = 3\n")
+        vehicle.write("/etc/cabin-recorder/recorder.toml", f"{text}max_age_s = 3\n")
         often = "[Timer]\nOnUnitInactiveSec=\nOnUnitInactiveSec=1s\nOnActiveSec=0s\nAccuracySec=100ms\n"
         drop_in(vehicle, "cabin-recorder-prune.timer", often)
         vehicle.out("systemctl", "restart", "cabin-recorder-prune.timer")
