@@ -103,4 +103,4 @@ def test_a_clock_that_is_wrong_deletes_nothing_held(recorder: Recorder, days_off
     assert after == kept
     again = recorder.record(segments=len(kept["segments"]) + 1)
     assert {entry["clock"] for entry in recorder.log_of(again)} == {"unproven"}
-    assert recorder.journeys()[0] == kept
+    assert kept in recorder.journeys()
