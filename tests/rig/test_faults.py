@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,7 +91,7 @@ def test_a_clock_that_is_wrong_deletes_nothing_held(recorder: Recorder, days_off
     unheld = recorder.record()
     recorder.park()
     assert [journey["id"] for journey in recorder.journeys()] == [held, unheld]
-    kept = recorder.journeys()[0]
+    kept = without_sizes(recorder.journeys()[0])
 
     recorder.vehicle.guest.run("sync")
     wrong = recorder.vehicle.clock + timedelta(days=days_off)
@@ -99,8 +100,14 @@ def test_a_clock_that_is_wrong_deletes_nothing_held(recorder: Recorder, days_off
 
     recorder.until_state("Parked")
     recorder.until(lambda now: now["store"]["size_bytes"] == now["store"]["held_bytes"])
-    [after] = [journey for journey in recorder.journeys() if journey["segments"]]
+    [after] = [without_sizes(journey) for journey in recorder.journeys() if journey["segments"]]
     assert after == kept
     again = recorder.record(segments=len(kept["segments"]) + 1)
     assert {entry["clock"] for entry in recorder.log_of(again)} == {"unproven"}
-    assert kept in recorder.journeys()
+    assert kept in map(without_sizes, recorder.journeys())
+
+
+def without_sizes(journey: dict[str, Any]) -> dict[str, Any]:
+    """A journey as listed. On the card it grows when the key of its epoch goes: its headers have files of their own then."""
+    segments = [{name: value for name, value in s.items() if name != "size_bytes"} for s in journey["segments"]]
+    return {**journey, "segments": segments}
