@@ -108,6 +108,6 @@ def test_a_clock_that_is_wrong_deletes_nothing_held(recorder: Recorder, days_off
 
 
 def without_sizes(journey: dict[str, Any]) -> dict[str, Any]:
-    """A journey as listed. On the card it grows when the key of its epoch goes: its headers have files of their own then."""
+    """A journey as listed. On the card it grows when its epoch's key goes: its headers get files of their own then."""
     segments = [{name: value for name, value in s.items() if name != "size_bytes"} for s in journey["segments"]]
     return {**journey, "segments": segments}
