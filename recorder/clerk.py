@@ -2,8 +2,9 @@
 
 A card can stall for seconds; lamps and buttons must not. So the loop never touches the store: it hands the clerk a
 job and hears the result as an event. Rules: jobs run one after the other; a job that fails is tried again until it
-succeeds (a consent, a hold, an entry of the log is never dropped), shown meanwhile as fault ``log``; capture can
-begin only behind the first job, which is the recovery.
+succeeds (a consent, a hold, an entry of the log is never dropped), shown meanwhile as fault ``log``; no job waits for a
+journey that is gone from the card, for all later ones would wait behind it; capture can begin only behind the first
+job, which is the recovery.
 """
 
 import logging
@@ -11,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,7 @@ from recorder import events as on
 from recorder.control import ControlRequest
 from recorder.errors import NoSuchJourneyError, RecorderError
 from recorder.timekeeping import Clock, Instant
+from recorder.vault.journal import Journal
 from recorder.vault.mending import sign_torn_segments
 from recorder.vault.recovery import RecoveryReport, recover
 from recorder.vault.store import JourneyRecord, Store
@@ -99,10 +102,11 @@ class Clerk:
         """Begin a journey with this consent, or add it to the one that runs; answered by ConsentRecorded."""
 
         def job() -> None:
-            if self._journey is None:
+            log_of_journey = self._log()
+            if self._journey is None or log_of_journey is None:
                 self._journey = self._store.begin_journey(data)
             else:
-                self._store.log(self._journey).append("consent", data)
+                log_of_journey.append("consent", data)
             self._post(on.ConsentRecorded(self._journey))
 
         self._jobs.put(job)
@@ -122,8 +126,9 @@ class Clerk:
         """Close the log of ``journey``."""
 
         def job() -> None:
-            sign_torn_segments(self._store, journey)  # a writer that failed midway left its segment unsigned
-            self._store.end_journey(journey, reason)
+            with suppress(NoSuchJourneyError):  # ended by the try before this one, and deleted by a sweep since
+                sign_torn_segments(self._store, journey)  # a writer that failed midway left its segment unsigned
+                self._store.end_journey(journey, reason)
             if self._journey == journey:
                 self._journey = None
 
@@ -133,8 +138,7 @@ class Clerk:
         """Write an entry into the log of the journey that runs, else into the ledger."""
 
         def job() -> None:
-            journal = self._store.ledger if self._journey is None else self._store.log(self._journey)
-            journal.append(event, data)
+            (self._log() or self._store.ledger).append(event, data)
 
         self._jobs.put(job)
 
@@ -176,21 +180,27 @@ class Clerk:
             self._until_done(job)
 
     def _until_done(self, job: Callable[[], None]) -> None:
-        failed = False
+        refused: str | None = None
         self._busy_since_s = time.monotonic()
         while not self._ending.is_set():
             try:
                 job()
+            except NoSuchJourneyError as error:
+                log.error("given up: %s", error)
+                self._post(on.FaultRaised("log"))
+                refused = str(error)
+                break
             except (RecorderError, OSError) as error:
-                if not failed:
-                    log.error("the card refused: %s", error)
+                if refused is None:
                     self._post(on.FaultRaised("log"))
-                failed = True
+                if refused != str(error):  # not each second the same
+                    log.error("the card refused: %s", error)
+                refused = str(error)
                 self._ending.wait(RETRY_S)
             else:
                 break
         self._busy_since_s = None
-        if failed:
+        if refused is not None:
             self._post(on.FaultCleared("log"))
 
     def _answering(self, request: ControlRequest, job: Callable[[], None]) -> Callable[[], None]:
@@ -203,6 +213,12 @@ class Clerk:
                 request.refuse(error)
 
         return answering
+
+    def _log(self) -> Journal | None:
+        """The log of the journey that runs; None where none runs, or somebody has removed it."""
+        with suppress(NoSuchJourneyError):
+            return None if self._journey is None else self._store.log(self._journey)
+        return None
 
     def _meant_by(self, scope: on.HoldScope) -> tuple[str, ...]:
         if scope == "journey" and self._journey is not None:

@@ -20,6 +20,7 @@ PILOT_HZ = 500
 _BEEP_LEVEL, _PILOT_LEVEL = 12_000, 1_000
 _WINDOW_S = 0.01  # a whole number of periods of both tones
 _PILOT_FROM, _BEEP_FROM, _ONSET_FROM = _PILOT_LEVEL * 0.3, _BEEP_LEVEL * 0.3, _BEEP_LEVEL * 0.25
+_LOUD_RMS = _PILOT_LEVEL  # more than the pilot alone, and less than a tenth of a window of beep
 _SLIP_RAD = 0.4  # six samples at 48 kHz
 
 
@@ -56,7 +57,8 @@ def read(samples: Samples, rate_hz: int) -> Heard:
     at_s = np.arange(windows.size).reshape(windows.shape) / rate_hz
     pilot, beep = (2 * np.mean(windows * np.exp(-2j * np.pi * hz * at_s), axis=1) for hz in (PILOT_HZ, BEEP_HZ))
     beeping = np.abs(beep) > _BEEP_FROM
-    silent = (np.abs(pilot) < _PILOT_FROM) & ~beeping
+    # Where a beep fills part of a window it can cancel the pilot there, as far as that can be measured; it is loud.
+    silent = (np.abs(pilot) < _PILOT_FROM) & ~beeping & (np.sqrt(np.mean(windows**2, axis=1)) < _LOUD_RMS)
     onsets = np.flatnonzero(beeping[1:] & ~beeping[:-1]) + 1
     return Heard(
         pilot=float(np.mean(np.abs(pilot) > _PILOT_FROM)) > 0.5,

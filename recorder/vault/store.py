@@ -134,7 +134,10 @@ class Store:
     # --- journeys ------------------------------------------------------------------------------------------------
 
     def begin_journey(self, consent: Mapping[str, Any]) -> str:
-        """Begin a journey to which somebody has agreed; its id. ``consent`` goes into its log. StoreError."""
+        """Begin a journey to which somebody has agreed; its id. ``consent`` goes into its log.
+
+        StoreError; then there is none.
+        """
         with self.lock(), diskio.disk_errors(f"no journey can be begun in {self.root}"):
             path = self._new_path()
             temp = diskio.temp_path(path)
@@ -153,8 +156,12 @@ class Store:
             )
             log.append(words.CONSENT, consent)
             temp.rename(path)
-            diskio.sync_directory(self.journeys_path)
-            self.note_in_ledger(words.JOURNEY_BEGAN, path.name)
+            try:
+                diskio.sync_directory(self.journeys_path)
+                self.note_in_ledger(words.JOURNEY_BEGAN, path.name)
+            except OSError:
+                path.rename(temp)  # it never began: the next try is not a second journey; recovery drops it
+                raise
         return path.name
 
     def end_journey(self, journey_id: str, reason: str) -> None:

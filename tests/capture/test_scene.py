@@ -1,6 +1,7 @@
 """The synthetic scene is read back as it was drawn, or not at all: never wrong."""
 
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from recorder.capture import testcard, testtone
 from recorder.capture.encoder import Canvas, PictureEncoder, planes_of
+from recorder.capture.sound import SoundEncoder
 from recorder.capture.testcard import Card, TestCard
 
 S = 1_000_000_000
@@ -93,6 +95,17 @@ def test_silence_and_lost_samples_show() -> None:
         (slip,) = testtone.read(np.delete(scene(4), slice(70_000, 70_000 + count)), RATE_HZ).slips[:1]
         assert abs(slip - 70_000) <= 960
         assert testtone.read(np.insert(scene(4), 70_000, scene(4)[:count]), RATE_HZ).slips
+
+
+def test_the_edge_of_a_beep_is_no_silence() -> None:
+    """What the codec leaves of a beep's end can cancel the pilot in that window: at 371, not in the sound itself."""
+    encoder = SoundEncoder(0)
+    packets = encoder.samples(scene(6, offset=371), RATE_HZ, restart=False) + encoder.finish()
+    decoder: Any = av.CodecContext.create("aac", "r")
+    decoder.extradata = bytes([0x11, 0x88])  # AudioSpecificConfig: AAC-LC, 48 kHz, one channel (ISO 14496-3, 1.6.2.1)
+    decoded = [frame.to_ndarray()[0] for packet in packets for frame in decoder.decode(av.Packet(packet.data))]
+    heard = testtone.read((np.concatenate(decoded) * 32_768).astype(np.int16)[960 : 5 * RATE_HZ], RATE_HZ)
+    assert (heard.silences, heard.slips, len(heard.beeps)) == ((), (), 4)
 
 
 @pytest.mark.parametrize("sound", [np.zeros(48_000, np.int16), np.zeros(0, np.int16), np.full(48_000, 9_000, np.int16)])

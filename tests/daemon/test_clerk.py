@@ -1,7 +1,8 @@
 """The clerk drops nothing: a card that refuses is asked again until it takes what people decided."""
 
 import queue
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from recorder.errors import NoSuchJourneyError, StoreError
 from recorder.events import ConsentRecorded, Event, FaultCleared, FaultRaised, HoldDurable, HoldReleased
 from recorder.timekeeping import Instant, SystemClock
 from recorder.vault.age import X25519Identity
-from recorder.vault.journal import DeviceKey
+from recorder.vault.deletion import delete_log
+from recorder.vault.journal import DeviceKey, Entry, read_entries
 from recorder.vault.records import JourneyRecord
 from recorder.vault.slots import Slot
 from recorder.vault.store import Store
@@ -96,6 +98,53 @@ def test_a_refused_hold_is_tried_until_it_is_durable(desk: Desk, monkeypatch: py
         FaultCleared("log"),
     ]
     assert desk.store.journey(journey).held
+
+
+def test_the_end_of_a_journey_that_a_sweep_deleted_meanwhile_keeps_nobody_waiting(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its log was closed, the ledger refused, and a sweep was quicker than the next try: later consents are taken."""
+    journey = desk.begin()
+    end_journey = desk.store.end_journey
+
+    def refused_once(journey_id: str, reason: str) -> None:
+        monkeypatch.setattr(desk.store, "end_journey", end_journey)
+        end_journey(journey_id, reason)
+        assert delete_log(desk.store, journey_id)
+        raise StoreError("The card is full.")
+
+    monkeypatch.setattr(desk.store, "end_journey", refused_once)
+    desk.clerk.end_journey(journey, "ignition-off")
+    assert [desk.next(), desk.next()] == [FaultRaised("log"), FaultCleared("log")]
+    assert desk.begin() != journey
+
+
+def test_no_job_waits_for_a_journey_that_somebody_removed(desk: Desk) -> None:
+    """Where capture would go on cannot be said: a fault. A note goes into the ledger, a consent begins anew."""
+    journey = desk.begin()
+    shutil.rmtree(desk.store.journeys_path / journey)
+    desk.clerk.plan_capture(journey)
+    assert [desk.next(), desk.next()] == [FaultRaised("log"), FaultCleared("log")]
+    desk.clerk.note("run-on", {})
+    assert desk.begin() != journey
+    assert [e.event for e in read_entries(desk.store.ledger.path)][-2:] == ["run-on", "journey-began"]
+
+
+def test_a_consent_that_the_card_refused_begins_one_journey(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However far the first try came, the second is no second journey."""
+    append, refusals = desk.store.ledger.append, iter([True])
+
+    def refusing(event: str, data: Mapping[str, Any]) -> Entry:
+        if next(refusals, False):
+            raise StoreError("The card is full.")
+        return append(event, data)
+
+    monkeypatch.setattr(desk.store.ledger, "append", refusing)
+    desk.clerk.record_consent({"notice_finished": True})
+    assert desk.next() == FaultRaised("log")
+    recorded = desk.next()
+    assert isinstance(recorded, ConsentRecorded)
+    assert [journey.id for journey in desk.store.journeys()] == [recorded.journey]
 
 
 def test_hold_means_the_last_on_board_or_everything(desk: Desk) -> None:
