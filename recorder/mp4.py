@@ -112,30 +112,39 @@ def free_box(size: int) -> bytes:
 
 
 class BoxSplitter:
-    """Cuts a stream of bytes into whole boxes, whatever pieces it comes in."""
+    """Cuts a stream of bytes into whole boxes, whatever pieces it comes in.
+
+    Pieces wait as they came until a box is whole: a day of footage goes through here, and every copy of it costs.
+    """
 
     def __init__(self) -> None:
-        self._pending = bytearray()
-
-    @property
-    def pending_bytes(self) -> int:
-        """Bytes of a box that has not come to its end."""
-        return len(self._pending)
+        self._pieces: list[bytes] = []
+        self._needed_bytes = 0  # below which no box can be whole
+        self.pending_bytes = 0
 
     def push(self, data: bytes) -> Iterator[Box]:
-        """The boxes that ``data`` completes; exhaust it before the next push. MediaError where no box can begin."""
-        self._pending += data
-        start = 0
-        try:
-            while (extent := _extent(self._pending, start)) is not None:
-                kind, header_bytes, size = extent
-                if len(self._pending) - start < size:
-                    break
-                box = Box(kind, bytes(memoryview(self._pending)[start : start + size]), header_bytes)
-                start += size
-                yield box
-        finally:
-            del self._pending[:start]
+        """The boxes that ``data`` completes; exhaust it before the next push. MediaError where no box can begin.
+
+        :attr:`pending_bytes` is what belongs to a box that has not come to its end.
+        """
+        self._pieces.append(data)
+        self.pending_bytes += len(data)
+        if self.pending_bytes >= self._needed_bytes:
+            whole = b"".join(self._pieces)
+            start = 0
+            try:
+                while (extent := _extent(whole, start)) is not None:
+                    kind, header_bytes, size = extent
+                    self._needed_bytes = size
+                    if len(whole) - start < size:
+                        break
+                    box = Box(kind, whole[start : start + size], header_bytes)
+                    start += size
+                    yield box
+                else:
+                    self._needed_bytes = 0
+            finally:
+                self._pieces, self.pending_bytes = [whole[start:]], len(whole) - start
 
 
 def iter_boxes(data: bytes) -> Iterator[Box]:
@@ -190,7 +199,7 @@ def fragment_times(moof: bytes, defaults: Mapping[int, SampleDefaults] | None = 
 # --- the boxes one by one ----------------------------------------------------------------------------------------
 
 
-def _extent(data: bytearray, start: int) -> tuple[str, int, int] | None:
+def _extent(data: bytes, start: int) -> tuple[str, int, int] | None:
     """Kind, header length and length of the box at ``start`` (4.2); None where its header is not whole yet."""
     if len(data) - start < MIN_BOX_BYTES:
         return None

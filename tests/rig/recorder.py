@@ -25,6 +25,7 @@ vehicle = "VAN-1"
 path = "/var/lib/cabin-recorder/store"
 [keys]
 recipients = ["{recipient}"]
+{slot}
 [camera]
 {camera}
 width = {width}
@@ -36,6 +37,7 @@ bitrate_bps = 1000000
 [segments]
 length_s = 3
 [retention]
+max_age_s = {max_age_s}
 clock_grace_s = {clock_grace_s}
 [journey]
 run_on_s = {run_on_s}
@@ -61,6 +63,8 @@ _SIMULATED: dict[str, object] = {
     "power": "simulated",
     "run_on_s": 1,
     "clock_grace_s": 900,
+    "max_age_s": 86400,
+    "slot": "",
 }
 BY_PINS = {"panel": "gpio", "power": "logind"}
 
@@ -184,11 +188,22 @@ class Office:
 
     def __init__(self, folder: Path) -> None:
         identity = X25519Identity.generate()
+        self.identity = identity
         self.recipient = identity.recipient.text
-        self._identity = folder / "identity.txt"
-        self._identity.write_text(identity.text + "\n")
+        self._identity_file = folder / "identity.txt"
+        self._identity_file.write_text(identity.text + "\n")
 
     def open(self, bundle: Path, out: Path) -> subprocess.CompletedProcess[str]:
         """``cabin-recorder open``."""
-        command = [sys.executable, "-m", "recorder", "open", str(bundle), "-i", str(self._identity), "-o", str(out)]
+        command = [
+            sys.executable,
+            "-m",
+            "recorder",
+            "open",
+            str(bundle),
+            "-i",
+            str(self._identity_file),
+            "-o",
+            str(out),
+        ]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)

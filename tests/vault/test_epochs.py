@@ -10,15 +10,13 @@ from recorder.errors import AgeError
 from recorder.vault import words
 from recorder.vault.age import X25519Identity, decrypt
 from recorder.vault.deletion import Outcome, delete_segments
-from recorder.vault.headers import Headers
 from recorder.vault.journal import DeviceKey, read_entries
-from recorder.vault.keyring import Keyring
 from recorder.vault.records import body_path, clear_headers, head_path, header_path
 from recorder.vault.recovery import recover
 from recorder.vault.retention import Footage, Reason, Verdict
-from recorder.vault.slots import Slot
 from recorder.vault.store import Store
 from tests.vault.kit import CONSENT, FakeClock, fragment, make_slot, open_like, plaintext, record_segment
+from tests.vault.laboratory import Laboratory, take_image
 
 
 @pytest.fixture
@@ -48,29 +46,6 @@ def conclusions(store: Store) -> list[tuple[str, list[int], str]]:
 # --- the laboratory --------------------------------------------------------------------------------------------------
 
 
-class Laboratory:
-    """Has an image of the card from before, all that is on the recorder, and the office's key."""
-
-    def __init__(self, store: Store, slot: Path, image: Path, identity: X25519Identity) -> None:
-        self._image = image
-        self._slot = slot
-        self._identity = identity
-        shutil.copytree(store.root, image, ignore=shutil.ignore_patterns("HOLD"))
-
-    def opened(self, slot: Path, *keyrings: Path) -> list[bytes]:
-        """Every segment of the image that opens by any table there ever was and the secrets in ``slot``."""
-        opened = []
-        for folder in (self._image, *keyrings):
-            headers = Headers(Keyring(folder, [Slot(slot, "slot")], 600))
-            for head in sorted(self._image.glob("journeys/*/*.head")):
-                journey, number = head.parent, int(head.stem)
-                found, _ = headers.get_all(journey, [number])
-                for header in found.values():
-                    file = io.BytesIO(header + body_path(journey, number).read_bytes())
-                    opened.append(b"".join(decrypt(file, [self._identity])))
-        return opened
-
-
 def test_after_deletion_nobody_opens_what_was_on_the_card(
     store: Store, journey_id: str, clock: FakeClock, identity: X25519Identity, tmp_path: Path
 ) -> None:
@@ -79,7 +54,7 @@ def test_after_deletion_nobody_opens_what_was_on_the_card(
     for _ in range(3):
         number = record_segment(store, journey_id, clock)
         footage.append(plaintext(store.journeys_path / journey_id, number, identity))
-    laboratory = Laboratory(store, tmp_path / "slot", tmp_path / "image", identity)
+    laboratory = Laboratory(take_image(store, tmp_path / "image"), identity)
     shutil.copy(tmp_path / "slot", tmp_path / "slot-before")
 
     outcome = delete(store, *((journey_id, number) for number in (1, 2, 3)))
