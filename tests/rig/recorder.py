@@ -18,6 +18,7 @@ _PATIENCE_S = 300  # of the machine's own time, of which a busy host takes nothi
 SERVICE = "cabin-recorder.service"
 TIMER = "cabin-recorder-prune.timer"
 STICK_LABEL = "CABINEXPORT"
+STORE = "/var/lib/cabin-recorder/store"
 
 CONFIG = """\
 vehicle = "VAN-1"
@@ -134,8 +135,15 @@ class Recorder:
 
     def log_of(self, journey: str) -> list[dict[str, Any]]:
         """The entries of the signed log of a journey that is on the card."""
-        text = self.vehicle.guest.read(f"/var/lib/cabin-recorder/store/journeys/{journey}/log.jsonl").decode()
-        return [json.loads(line) for line in text.splitlines()]
+        return self._entries(f"journeys/{journey}/log.jsonl")
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """The entries of the recorder's own log."""
+        return self._entries("ledger.jsonl")
+
+    def _entries(self, log: str) -> list[dict[str, Any]]:
+        lines = self.vehicle.guest.read(f"{STORE}/{log}").decode().splitlines()
+        return [json.loads(line) for line in lines]
 
     def shown(self, name: str) -> str:
         """A property of the service, as systemd has it."""

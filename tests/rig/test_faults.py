@@ -11,6 +11,7 @@ from recorder.demo.measure import measure
 from tests.rig.recorder import SERVICE, STICK_LABEL, Office, Recorder
 from tests.rig.stick import make_stick
 
+DAY_S, HOUR_S = 86_400, 3_600
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(7200)]
 
 
@@ -81,7 +82,7 @@ def test_the_watchdog_bites_a_stalled_daemon(recorder: Recorder) -> None:
 def test_a_clock_that_is_wrong_deletes_nothing_held(recorder: Recorder, days_off: int) -> None:
     """Started with a clock that is a month slow or fast, or years: held footage stays, the rest goes after the grace.
 
-    A new journey's log never says that its times are synchronised.
+    The ledger names the new era and how far the clock chip was off; no log says that its times are synchronised.
     """
     recorder.configure(clock_grace_s=20)
     recorder.start()
@@ -102,6 +103,8 @@ def test_a_clock_that_is_wrong_deletes_nothing_held(recorder: Recorder, days_off
     recorder.until(lambda now: now["store"]["size_bytes"] == now["store"]["held_bytes"])
     [after] = [without_sizes(journey) for journey in recorder.journeys() if journey["segments"]]
     assert after == kept
+    [era] = [entry["data"] for entry in recorder.ledger() if entry["event"] == "clock-era"]
+    assert abs(era["step_s"] - days_off * DAY_S) < HOUR_S
     again = recorder.record(segments=len(kept["segments"]) + 1)
     assert {entry["clock"] for entry in recorder.log_of(again)} <= {"rtc", "unproven"}
     assert kept in map(without_sizes, recorder.journeys())
