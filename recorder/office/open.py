@@ -5,25 +5,24 @@ its end. Plaintext goes only into the folder the user pointed at, and never onto
 replaced. A wrong file is a finding and stops no other.
 """
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from recorder import manifest
-from recorder.errors import AgeError, AgeTruncatedError, BundleError, OutputError, RecorderError, UsageError
+from recorder.errors import AgeError, BundleError, OutputError, RecorderError, UsageError
 from recorder.office.bundle import contradiction, missing_segments, read_manifest
-from recorder.office.contents import BundleFile, JourneyFolder, look
+from recorder.office.contents import JourneyFolder, look
 from recorder.office.findings import Finding, first_of_each
 from recorder.office.join import Joiner, Movie
 from recorder.office.logs import JourneyLogs, read_logs, require_a_key
+from recorder.office.source import SegmentSource
 from recorder.vault import age
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
 
-_BLOCK_BYTES = 1 << 16
 _ENDED_BY = {"power-loss": "a power cut", "crash": "a crash of the recorder"}  # as the log has it, as people say it
 
 
@@ -163,9 +162,12 @@ class _Opener:
     def _add_segment(self, joiner: Joiner, number: int, name: str) -> None:
         facts = None if self._logs is None else self._logs.segments.get(number)
         try:
-            with self._folder.open(name) as file:
-                source = _Source(file, self._count, is_body_known=facts is not None and facts.body_sha256 is not None)
-                is_torn = facts is not None and bool(facts.ended_by)
+            is_body_known = facts is not None and facts.body_sha256 is not None
+            is_torn = facts is not None and bool(facts.ended_by)
+            with (
+                self._folder.open(name) as file,
+                SegmentSource(file, self._count, is_body_known=is_body_known) as source,
+            ):
                 problems = joiner.add_segment(source.plaintext(self._identities, is_torn=is_torn))
                 source.drain()
         except (AgeError, BundleError) as error:
@@ -180,7 +182,7 @@ class _Opener:
         elif problems:
             self._say(name, *problems)
 
-    def _objection(self, number: int, name: str, source: "_Source") -> str | None:
+    def _objection(self, number: int, name: str, source: SegmentSource) -> str | None:
         """What the signed log says against a segment, or the manifest where the log does not know how it ended."""
         if self._logs is not None:
             objection = contradiction(self._logs, number, source.header, source.body_bytes, source.sha256)
@@ -190,47 +192,3 @@ class _Opener:
         if entry is not None and entry.sha256 != source.sha256:
             return "was altered: its SHA-256 is not the one in the manifest."
         return None
-
-
-class _Source:
-    """One segment's file, hashed while it is read for decryption. ``count`` is told of bytes read.
-
-    ``sha256`` (hexadecimal) and ``body_bytes`` are final after :meth:`drain`; the hash is that of the body where
-    the log knows the body's (``is_body_known``), else that of the whole file, as the manifest has it.
-    """
-
-    def __init__(self, file: BundleFile, count: Callable[[int], None], *, is_body_known: bool) -> None:
-        self.header = age.read_header(file).raw
-        file.rewind()
-        self.is_body_known = is_body_known
-        self.body_bytes = 0
-        self._file = file
-        self._count = count
-        self._header_left_bytes = len(self.header)
-        self._sha256 = hashlib.sha256(b"" if is_body_known else self.header)
-
-    @property
-    def sha256(self) -> str:
-        return self._sha256.hexdigest()
-
-    def plaintext(self, identities: Sequence[age.Identity], *, is_torn: bool) -> Iterator[bytes]:
-        """Every authentic chunk; AgeError as :func:`age.decrypt`, but for the missing end of one known to be torn."""
-        try:
-            yield from age.decrypt(self, identities)
-        except AgeTruncatedError:
-            if not is_torn:
-                raise
-
-    def drain(self) -> None:
-        """Read what decryption has left, so that the hash is that of all."""
-        while self.read(_BLOCK_BYTES):
-            pass
-
-    def read(self, size: int, /) -> bytes:
-        block = self._file.read(size)
-        header_bytes = min(self._header_left_bytes, len(block))
-        self._header_left_bytes -= header_bytes
-        self.body_bytes += len(block) - header_bytes
-        self._sha256.update(memoryview(block)[header_bytes:])
-        self._count(len(block))
-        return block

@@ -1,0 +1,113 @@
+"""One segment's file, read and hashed ahead of whoever decrypts it, on another core: each takes as long as the other.
+
+Rules: bytes come in their order, and all of them are hashed; at most a few megabytes wait; an error is raised where
+its bytes would have come; the thread ends with the context.
+"""
+
+import hashlib
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+from recorder.errors import AgeTruncatedError
+from recorder.office.contents import BundleFile
+from recorder.vault import age
+
+_BLOCK_BYTES = 1 << 20
+_BLOCKS_AHEAD = 4
+_LOOK_EVERY_S = 0.1
+
+
+class SegmentSource:
+    """A context manager. ``count`` is told of bytes taken, on the thread that takes them.
+
+    ``sha256`` (hexadecimal) and ``body_bytes`` are final after :meth:`drain`; the hash is that of the body where
+    the log knows the body's (``is_body_known``), else that of the whole file, as the manifest has it.
+    """
+
+    def __init__(self, file: BundleFile, count: Callable[[int], None], *, is_body_known: bool) -> None:
+        self.header = age.read_header(file).raw
+        file.rewind()
+        self.is_body_known = is_body_known
+        self.body_bytes = 0
+        self._file = file
+        self._count = count
+        self._sha256 = hashlib.sha256(b"" if is_body_known else self.header)
+        self._rest = memoryview(b"")
+        self._is_over = False
+        self._blocks: queue.Queue[bytes | Exception] = queue.Queue(_BLOCKS_AHEAD)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="read-ahead", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    @property
+    def sha256(self) -> str:
+        """See the class."""
+        return self._sha256.hexdigest()
+
+    def plaintext(self, identities: Sequence[age.Identity], *, is_torn: bool) -> Iterator[bytes]:
+        """Every authentic chunk; AgeError as :func:`age.decrypt`, but for the missing end of one known to be torn."""
+        try:
+            yield from age.decrypt(self, identities)
+        except AgeTruncatedError:
+            if not is_torn:
+                raise
+
+    def drain(self) -> None:
+        """Take what decryption has left, so that the hash is that of all. BundleError."""
+        while self.read(_BLOCK_BYTES):
+            pass
+
+    def read(self, size: int, /) -> bytes:
+        """The next ``size`` bytes; fewer only at the end. BundleError where the stick refuses."""
+        pieces = []
+        while size and self._fill():
+            piece, self._rest = self._rest[:size], self._rest[size:]
+            pieces.append(piece)
+            size -= len(piece)
+            self._count(len(piece))
+        return b"".join(pieces)
+
+    def _fill(self) -> bool:
+        if not self._rest and not self._is_over:
+            block = self._blocks.get()
+            if isinstance(block, Exception):
+                self._is_over = True
+                raise block
+            self._rest, self._is_over = memoryview(block), not block
+        return bool(self._rest)
+
+    def _run(self) -> None:
+        header_left_bytes = len(self.header)
+        try:
+            while not self._ending.is_set():
+                block = self._file.read(_BLOCK_BYTES)
+                header_bytes = min(header_left_bytes, len(block))
+                header_left_bytes -= header_bytes
+                self.body_bytes += len(block) - header_bytes
+                self._sha256.update(memoryview(block)[header_bytes:])
+                if not self._hand_over(block) or not block:
+                    return
+        except Exception as error:  # noqa: BLE001 - whatever it is, who reads is told: else they wait for ever
+            self._hand_over(error)
+
+    def _hand_over(self, block: bytes | Exception) -> bool:
+        """Wait for room; False where nobody takes it any more."""
+        while not self._ending.is_set():
+            try:
+                self._blocks.put(block, timeout=_LOOK_EVERY_S)
+            except queue.Full:
+                continue
+            return True
+        return False
