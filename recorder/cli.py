@@ -264,6 +264,24 @@ def verify(bundle: Path, recorder_key: str | None, identity: Path | None, as_jso
 
 
 @cli.command()
+@BUNDLE
+@click.option("--recorder", "recorder_key", help="The recorder's public key, or the file that holds it.")
+@click.option("-i", "--identity", required=True, type=click.Path(path_type=Path), help="The office's identity.txt.")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The page, say report.html.")
+def report(bundle: Path, recorder_key: str | None, identity: Path, out: Path) -> int:
+    """Write a page for printing: what BUNDLE holds, how it was checked, what happened. Exit codes as of verify."""
+    from recorder.office.bundle import load_recorder_key  # noqa: PLC0415
+    from recorder.office.report import write_report  # noqa: PLC0415
+
+    known = None if recorder_key is None else load_recorder_key(recorder_key)
+    checked = write_report(bundle, known, _identities(identity), out)
+    for line in checked.lines:
+        click.echo(line)
+    click.echo(f"Written: {out}")
+    return checked.exit_code
+
+
+@cli.command()
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new or empty folder for everything.")
 @click.option("--clip", type=click.Path(path_type=Path), help="Record this clip instead of the test picture.")
 @click.option("--seconds", type=click.IntRange(5, 600), default=20, show_default=True, help="Length of a journey.")

@@ -38,11 +38,13 @@ class SegmentFacts:
 class JourneyLogs:
     """Both logs of a journey, as far as they are proven.
 
-    ``text``: the journey's log as it is, None where it cannot be read. ``is_whole``: all of it is proven. ``ledger``:
+    ``text``: the journey's log as it is, None where it cannot be read; ``entries``: what of it is proven.
+    ``is_whole``: that is all of it. ``ledger``:
     its proven entries, and those that it carries; ``ledger_text``: as it is, empty where it cannot be read.
     """
 
     text: bytes | None
+    entries: tuple[Entry, ...]
     is_whole: bool
     segments: dict[int, SegmentFacts]
     ledger: tuple[Entry, ...]
@@ -73,7 +75,8 @@ def read_logs(folder: JourneyFolder, key: PublicKey, identities: Sequence[age.Id
         wrong(manifest.LEDGER_NAME, ledger_check.wrong.sentence)
     if is_whole and ledger and not known:
         wrong(manifest.LEDGER_NAME, "does not know this journey; it is another's ledger, or it was cut.")
-    return JourneyLogs(text, is_whole, _segments(Logbook(entries)), ledger, ledger_text or b"", tuple(findings))
+    segments = _segments(Logbook(entries))
+    return JourneyLogs(text, entries, is_whole, segments, ledger, ledger_text or b"", tuple(findings))
 
 
 def require_a_key(contents: Contents, identities: Sequence[age.Identity]) -> None:
