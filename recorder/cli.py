@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +283,52 @@ def report(bundle: Path, recorder_key: str | None, identity: Path, out: Path) ->
 
 
 @cli.command()
+@BUNDLE
+@click.option("--keys", required=True, type=click.Path(path_type=Path), help="The folder that keygen made.")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="A new folder: what is handed on.")
+@click.option("--to", "recipient", required=True, help="Who is given it.")
+@click.option("--reference", required=True, help="Their reference, or that of the access request.")
+@click.option("--reason", required=True, help="Why they are given it.")
+@click.option("--recorder", "recorder_key", help="The recorder's public key, or the file that holds it.")
+def disclose(
+    *, bundle: Path, keys: Path, out: Path, recipient: str, reference: str, reason: str, recorder_key: str | None
+) -> int:
+    """Make a folder to hand on: films, logs, report, hashes, a page that plays them; and enter it in the register."""
+    from recorder.office.bundle import load_recorder_key  # noqa: PLC0415
+    from recorder.office.disclose import disclose as make_folder  # noqa: PLC0415
+    from recorder.office.keys import IDENTITY_NAME, load_identities  # noqa: PLC0415
+    from recorder.office.register import Disclosure, Register  # noqa: PLC0415
+    from recorder.progress import progress_bar  # noqa: PLC0415
+
+    ask = cache(_ask_passphrase)  # one for both keys
+    known = None if recorder_key is None else load_recorder_key(recorder_key)
+    identities, register = load_identities(keys / IDENTITY_NAME, ask), Register.open(keys, ask)
+    with progress_bar("Opening") as show:
+        made = make_folder(
+            bundle,
+            known,
+            identities,
+            out,
+            disclosure=Disclosure(recipient, reference, reason),
+            register=register,
+            progress=show,
+        )
+    for line in made.lines:
+        click.echo(line)
+    return made.exit_code
+
+
+@cli.command()
+@click.option("--keys", required=True, type=click.Path(path_type=Path), help="The folder that keygen made.")
+@AS_JSON
+def register(keys: Path, as_json: bool) -> int:
+    """Show who was given what; exit 3 where a line is not as it was written."""
+    from recorder.office.register import Register  # noqa: PLC0415
+
+    return _print(Register.open(keys, _ask_passphrase).check(), as_json)
+
+
+@cli.command()
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new or empty folder for everything.")
 @click.option("--clip", type=click.Path(path_type=Path), help="Record this clip instead of the test picture.")
 @click.option("--seconds", type=click.IntRange(5, 600), default=20, show_default=True, help="Length of a journey.")
@@ -298,7 +345,11 @@ def demo(out: Path, clip: Path | None, seconds: int) -> int:
 def _identities(path: Path) -> Any:
     from recorder.office.keys import load_identities  # noqa: PLC0415
 
-    return load_identities(path, lambda: str(click.prompt("Passphrase", hide_input=True)))
+    return load_identities(path, _ask_passphrase)
+
+
+def _ask_passphrase() -> str:
+    return str(click.prompt("Passphrase", hide_input=True))
 
 
 def _print(view: Any, as_json: bool) -> int:
