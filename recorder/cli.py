@@ -225,6 +225,19 @@ def keygen(out: Path, no_passphrase: bool) -> int:
     return 0
 
 
+@cli.command()
+@click.option("-i", "--identity", required=True, type=click.Path(path_type=Path), help="The office's identity.txt.")
+@click.option("--checks", is_flag=True, help="Print the check of each line instead, as on the recovery sheet.")
+def recipient(identity: Path, checks: bool) -> int:
+    """Print the public half of an identity: after typing it in from the recovery sheet, or to see which one it is."""
+    from recorder.office.keys import line_checks  # noqa: PLC0415
+
+    lines = line_checks(identity) if checks else [one.recipient.text for one in _identities(identity)]
+    for line in lines:
+        click.echo(line)
+    return 0
+
+
 @cli.command(name="open")
 @BUNDLE
 @click.option("-i", "--identity", required=True, type=click.Path(path_type=Path), help="The office's identity.txt.")

@@ -17,12 +17,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from recorder.errors import AgeError, AgeNoMatchError, OutputError, UsageError
+from recorder.office.recovery_sheet import check_of, render_sheet
 from recorder.vault import age
 
 IDENTITY_NAME = "identity.txt"
 RECIPIENT_NAME = "recipient.txt"
 AUTHORITY_KEY_NAME = "authority.key"
 AUTHORITY_PUBLIC_NAME = "authority.pub"
+RECOVERY_SHEET_NAME = "recovery-sheet.html"
 AUTHORITY_PREFIX = "cabin-authority-1:"
 _MAX_IDENTITY_BYTES = 1 << 20
 
@@ -45,9 +47,15 @@ class KeygenReport:
         return (
             f"{self.folder / IDENTITY_NAME}: opens all footage; {protection}. Keep a copy in a safe, never on a stick.",
             f"{self.folder / AUTHORITY_KEY_NAME}: signs orders to recorders; keep it like the identity.",
+            *self._sheet_lines,
             f"{self.folder / RECIPIENT_NAME}: for [keys] recipients of every recorder: {self.recipient.text}",
             f"{self.folder / AUTHORITY_PUBLIC_NAME}: for [keys] authority of every recorder: {self.authority}",
         )
+
+    @property
+    def _sheet_lines(self) -> tuple[str, ...]:
+        path = self.folder / RECOVERY_SHEET_NAME
+        return (f"{path}: print it, lock it away, delete it.",) if self.has_passphrase else ()
 
 
 def keygen(out: Path, passphrase: str | None) -> KeygenReport:
@@ -58,7 +66,7 @@ def keygen(out: Path, passphrase: str | None) -> KeygenReport:
     """
     if passphrase is not None and not passphrase.strip():
         raise UsageError("An empty passphrase protects nothing; give one, or ask for keys without (--no-passphrase).")
-    names = (IDENTITY_NAME, RECIPIENT_NAME, AUTHORITY_KEY_NAME, AUTHORITY_PUBLIC_NAME)
+    names = (IDENTITY_NAME, RECIPIENT_NAME, AUTHORITY_KEY_NAME, AUTHORITY_PUBLIC_NAME, RECOVERY_SHEET_NAME)
     taken = [name for name in names if os.path.lexists(out / name)]
     if taken:
         raise UsageError(
@@ -66,15 +74,19 @@ def keygen(out: Path, passphrase: str | None) -> KeygenReport:
         )
     identity, authority = age.X25519Identity.generate(), Ed25519PrivateKey.generate()
     authority_text = AUTHORITY_PREFIX + base64.b64encode(authority.public_key().public_bytes_raw()).decode("ascii")
-    contents = (
-        _identity_file(identity, passphrase),
-        f"{identity.recipient.text}\n".encode("ascii"),
-        _authority_file(authority, passphrase),
-        f"{authority_text}\n".encode("ascii"),
-    )
+    identity_file = _identity_file(identity, passphrase)
+    contents = {
+        IDENTITY_NAME: identity_file,
+        RECIPIENT_NAME: f"{identity.recipient.text}\n".encode("ascii"),
+        AUTHORITY_KEY_NAME: _authority_file(authority, passphrase),
+        AUTHORITY_PUBLIC_NAME: f"{authority_text}\n".encode("ascii"),
+    }
+    if passphrase is not None:
+        sheet = render_sheet(identity_file.decode("ascii"), identity.recipient.text)
+        contents[RECOVERY_SHEET_NAME] = sheet.encode("utf-8")
     with _writing(out):
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name, content in zip(names, contents, strict=True):
+        for name, content in contents.items():
             _create(out / name, content)
     return KeygenReport(out, identity.recipient, authority_text, passphrase is not None)
 
@@ -85,11 +97,7 @@ def load_identities(path: Path, ask_passphrase: Callable[[], str]) -> tuple[age.
     UsageError where it cannot be read, AgeNoMatchError where the passphrase is wrong, AgeError where it holds no
     identity that opens footage.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_IDENTITY_BYTES)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}; name the office's {IDENTITY_NAME}.") from error
+    data = _read(path)
     if data.lstrip().startswith((b"age-encryption.org/", b"-----BEGIN AGE")):
         data = _unprotected(path, data, ask_passphrase())
     try:
@@ -104,6 +112,23 @@ def load_identities(path: Path, ask_passphrase: Callable[[], str]) -> tuple[age.
     if not identities:
         raise AgeError(f"{path} holds no identity; name the office's {IDENTITY_NAME}.")
     return identities
+
+
+def line_checks(path: Path) -> list[str]:
+    """Number and check of each line of a protected identity's file, as on the recovery sheet. UsageError, AgeError."""
+    try:
+        text = _read(path).decode("ascii")
+    except UnicodeDecodeError as error:
+        raise AgeError(f"{path} has letters that no identity has; type the lines of the sheet again.") from error
+    return [f"{number:3} {check_of(line)}" for number, line in enumerate(text.splitlines(), start=1)]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_IDENTITY_BYTES)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}; name the office's {IDENTITY_NAME}.") from error
 
 
 def _identity_file(identity: age.X25519Identity, passphrase: str | None) -> bytes:

@@ -3,14 +3,17 @@
 import os
 import shutil
 import subprocess
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from recorder.cli import cli
 from recorder.errors import AgeError, AgeNoMatchError, OutputError, UsageError
-from recorder.office.keys import keygen, load_identities
+from recorder.office.keys import keygen, line_checks, load_identities
 from recorder.vault.age import X25519Identity, X25519Recipient, encrypt_bytes
 from tests.export.van import names_in
 from tests.vault.terminal import run_on_terminal
@@ -41,9 +44,9 @@ def recipient_in(folder: Path) -> X25519Recipient:
 
 
 def test_what_is_made(bare: Path, protected: Path) -> None:
-    """Four files, for their owner alone; the public ones are one line each."""
-    for folder in (bare, protected):
-        assert names_in(folder) == ["authority.key", "authority.pub", "identity.txt", "recipient.txt"]
+    """For their owner alone; the public ones are one line each; a sheet only of what a passphrase protects."""
+    for folder, sheet in ((bare, []), (protected, ["recovery-sheet.html"])):
+        assert names_in(folder) == ["authority.key", "authority.pub", "identity.txt", "recipient.txt", *sheet]
         assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
         assert (folder / "recipient.txt").read_text() == recipient_in(folder).text + "\n"
         assert (folder / "authority.pub").read_text().startswith("cabin-authority-1:")
@@ -170,3 +173,49 @@ def test_an_identity_file_that_is_not_there(tmp_path: Path) -> None:
     """Wrong use, not a fault of the bundle."""
     with pytest.raises(UsageError, match="cannot be read: No such file"):
         load_identities(tmp_path / "missing", never_asked)
+
+
+class Cells(HTMLParser):
+    """The text of every cell of a page's table."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "td":
+            self.found.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.found and self.lasttag == "td":
+            self.found[-1] += data.strip("\n")
+
+
+def test_the_key_comes_back_from_the_recovery_sheet(protected: Path, tmp_path: Path) -> None:
+    """What is typed off the sheet is the identity again; a slip is found by the check of its line."""
+    page = (protected / "recovery-sheet.html").read_text()
+    assert recipient_in(protected).text in page
+    assert "AGE-SECRET-KEY-" not in page
+    cells = Cells(page).found
+    typed, checks = cells[1::3], cells[2::3]
+    path = tmp_path / "identity.txt"
+    path.write_text("\n".join(typed) + "\n")
+    (identity,) = load_identities(path, lambda: PASSPHRASE)
+    assert identity.recipient == recipient_in(protected)
+    assert [line.split()[1] for line in line_checks(path)] == checks
+
+    slipped = [*typed[:3], typed[3].swapcase(), *typed[4:]]
+    path.write_text("\n".join(slipped) + "\n")
+    with pytest.raises(AgeError):
+        load_identities(path, lambda: PASSPHRASE)
+    found = [line.split()[1] for line in line_checks(path)]
+    assert [number for number, (a, b) in enumerate(zip(found, checks, strict=True)) if a != b] == [3]
+
+
+def test_the_command_prints_the_public_half(protected: Path) -> None:
+    arguments = ["recipient", "-i", str(protected / "identity.txt")]
+    done = CliRunner().invoke(cli, arguments, input=f"{PASSPHRASE}\n", standalone_mode=False)
+    assert done.output.endswith(recipient_in(protected).text + "\n")
+    done = CliRunner().invoke(cli, [*arguments, "--checks"], standalone_mode=False)
+    assert done.output.splitlines() == line_checks(protected / "identity.txt")
