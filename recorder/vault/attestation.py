@@ -134,26 +134,34 @@ class _Attestation:
         except StoreError as error:
             if body.exists():
                 yield Fault(self._place(body), str(error))
-            elif size_bytes and (path.name, number) not in _deleted(self._ledger_at_rest()) and path.exists():
+            elif size_bytes and not self._has_tombstone(path.name, number) and path.exists():
                 yield Fault(self._place(body), "is missing, and no tombstone says why.")
             return
         if wrong is not None:
             yield Fault(self._place(body), f"{wrong[1]}.")
 
     def _vanished(self) -> Iterator[Fault]:
-        with diskio.locked(self._root):
-            there = {path.name for path in self._journeys()}
-            gone = _living(self._ledger()) - there
+        gone = self._gone()
+        if gone:  # or one is being deleted: then its tombstone is there when nobody changes anything
+            with diskio.locked(self._root):
+                gone = self._gone()
         for journey in sorted(gone):
             yield Fault(f"{JOURNEYS_NAME}/{journey}", "is gone, and no tombstone says why.")
+
+    def _gone(self) -> set[str]:
+        """Journeys without a tombstone that are not there; what begins meanwhile is."""
+        there = {path.name for path in self._journeys()}
+        missing = _living(self._ledger()) - there
+        return {journey for journey in missing if not is_journey(self._root / JOURNEYS_NAME / journey)}
 
     def _ledger(self) -> tuple[Entry, ...]:
         return read_ledger(self._root / LEDGER_NAME)[0]
 
-    def _ledger_at_rest(self) -> tuple[Entry, ...]:
-        """As it is when no deletion is under way: each has its tombstone."""
-        with diskio.locked(self._root):
-            return self._ledger()
+    def _has_tombstone(self, journey: str, number: int) -> bool:
+        if (journey, number) in _deleted(self._ledger()):
+            return True
+        with diskio.locked(self._root):  # no deletion is under way now: each has its tombstone
+            return (journey, number) in _deleted(self._ledger())
 
     def _place(self, path: Path) -> str:
         return str(path.relative_to(self._root))

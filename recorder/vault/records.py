@@ -84,6 +84,14 @@ class JourneyRecord:
         return sum(segment.size_bytes for segment in self.segments)
 
 
+@dataclass(frozen=True, slots=True)
+class _Witness:
+    """What the ledger says of a journey whose own log is damaged, and what is wrong with the ledger."""
+
+    entries: tuple[Entry, ...]
+    problems: tuple[str, ...]
+
+
 def head_path(journey: Path, number: int) -> Path:
     """Where the age header of a segment lies sealed."""
     return journey / f"{number:05d}.head"
@@ -129,14 +137,23 @@ def read_journeys(root: Path, lock: Lock | None = None) -> tuple[JourneyRecord, 
 
 
 def read_journey_twice(path: Path, ledger: Path, lock: Lock) -> JourneyRecord:
-    """As :func:`read_journey`, and under the store's lock if there is a problem."""
-    record = read_journey(path, ledger)
+    """As :func:`read_journey`, but a problem counts only if it is there under the store's lock too.
+
+    What the ledger says is read outside of it: that can take a second, and is needed only where a log is damaged.
+    """
+    record = _read(path, _nobody)
     if not record.problems:
         return record
     try:
         with lock():
-            return read_journey(path, ledger)
+            record = _read(path, _nobody)
+        if not record.problems or not is_journey(path):
+            return record
+        witness = _ask_ledger(path.name, ledger)
+        with lock():
+            return _read(path, lambda: witness)
     except LockTimeoutError as error:
+        record = read_journey(path, ledger)
         return replace(record, problems=(*record.problems, str(error)))
 
 
@@ -150,11 +167,17 @@ def read_journey(path: Path, ledger: Path) -> JourneyRecord:
 
     Never raises for damage: a journey of which nothing can be read is still a record, and its problems say so.
     """
+    return _read(path, lambda: _ask_ledger(path.name, ledger))
+
+
+def _read(path: Path, ask_witness: Callable[[], _Witness]) -> JourneyRecord:
     problems: list[str] = []
     names = _names(path, problems)
     log = Logbook(_entries(path / LOG_NAME, problems))
     if problems:
-        log = Logbook(log.entries, _witness(path.name, ledger, problems))
+        witness = ask_witness()
+        problems += witness.problems
+        log = Logbook(log.entries, witness.entries)
     numbers = sorted({int(match[1]) for match in map(_SEGMENT_FILE.fullmatch, names) if match})
     held, hold = _held(path, HOLD_NAME in names, log, problems)
     segments = tuple(_segment(path, number, log, problems) for number in numbers)
@@ -195,15 +218,17 @@ def _entries(path: Path, problems: list[str]) -> tuple[Entry, ...]:
     return entries
 
 
-def _witness(journey: str, ledger: Path, problems: list[str]) -> tuple[Entry, ...]:
-    """What the ledger says of a journey whose own log is damaged."""
+def _nobody() -> _Witness:
+    return _Witness((), ())
+
+
+def _ask_ledger(journey: str, ledger: Path) -> _Witness:
     try:
         entries, damaged = read_ledger(ledger)
     except StoreError as error:
-        problems.append(str(error))
-        return ()
-    problems += [f"{ledger}, line {number} cannot be read; it is damaged." for number in damaged]
-    return tuple(entry for entry in entries if entry.data.get("journey") == journey)
+        return _Witness((), (str(error),))
+    problems = tuple(f"{ledger}, line {number} cannot be read; it is damaged." for number in damaged)
+    return _Witness(tuple(entry for entry in entries if entry.data.get("journey") == journey), problems)
 
 
 def _held(path: Path, has_file: bool, log: Logbook, problems: list[str]) -> tuple[bool, HoldInfo | None]:

@@ -130,6 +130,6 @@ class ClockChip:
         """Fit it."""
         guest.shell(
             "modprobe rtc-ds1307 && modprobe i2c-stub chip_addr=0x68 && "
-            "bus=$(dirname $(grep -l 'SMBus stub' /sys/class/i2c-adapter/i2c-*/name)) && "
+            "bus=$(dirname $(grep -l 'SMBus stub' /sys/bus/i2c/devices/i2c-*/name)) && "
             "echo ds1307 0x68 >$bus/new_device && udevadm settle"
         )
