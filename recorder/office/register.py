@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -101,7 +101,7 @@ def _authority(path: Path, ask_passphrase: Callable[[], str]) -> DeviceKey:
     passphrase = ask_passphrase().encode() if b"ENCRYPTED" in pem else None
     try:
         private = serialization.load_pem_private_key(pem, passphrase)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
         raise UsageError(f"The passphrase does not open {path}, or it is no key of keygen's; try again.") from error
     if not isinstance(private, Ed25519PrivateKey):
         raise UsageError(f"{path} is not the authority key that keygen made; name the folder with the office's keys.")

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -75,7 +75,7 @@ class DeviceKey:
             pem = path.read_bytes()
         try:
             private = serialization.load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
             raise StoreError(f"{path} is not a recorder's key; restore it, or move it away for a new one.") from error
         if not isinstance(private, Ed25519PrivateKey):
             raise StoreError(f"{path} holds a key that is not Ed25519; restore it, or move it away for a new one.")
