@@ -244,6 +244,11 @@ def fault_over(j: Journey, e: on.FaultCleared) -> Outcome:
     return replace(j, faults=j.faults - {e.kind}), ((do.Note("fault-cleared", {"kind": e.kind}),) if known else ())
 
 
+def picture_stepped(j: Journey, e: on.PictureStepped) -> Outcome:
+    """Logged: less is recorded, or again more, and nothing is wrong with it."""
+    return j, (do.Note("picture", {"width": e.width, "height": e.height, "fps": e.fps, "reason": e.reason}),)
+
+
 def then_truth(action: Action) -> Action:
     """After ``action``, be in the state that tells the truth."""
 

@@ -34,6 +34,7 @@ EVENTS: tuple[Event, ...] = (
     on.DurableStale("audio"),
     *(on.FaultRaised(kind) for kind in FAULTS),
     *(on.FaultCleared(kind) for kind in FAULTS),
+    on.PictureStepped(640, 360, 15.0, "slow"),
     on.Sealed(),
     on.StickInserted("/stick"),
     on.ExportDone(),
