@@ -76,7 +76,6 @@ class Keeper:
                 failures = 0
                 continue
             failures = 1 if delivered else failures + 1
-            self._faults.begin(self.kind, failure.reason)
             self._pause(back_off_s(failures))
         self.working = False
 
@@ -88,14 +87,24 @@ class Keeper:
             self.is_open = True  # from before the attempt: the light must not come on after the lens
             self._failure, self._delivered_s = None, None
         try:
-            self._open_device(self._failed)
-            failure = self._watch()
-        except CaptureError as error:
-            failure = DeviceFailure(str(error))
+            failure = self._open_and_watch()
+            self._tell(failure)  # before the closing, which may never end
         finally:
             self._close_device()  # what it raises ends this thread: the device may be open still, and the watchdog
             self.is_open = False  # that misses our beat ends the process, which is what lets go of it
         return failure, self._delivered_s is not None
+
+    def _open_and_watch(self) -> DeviceFailure | None:
+        try:
+            self._open_device(self._failed)
+            return self._watch()
+        except CaptureError as error:
+            return DeviceFailure(str(error))
+
+    def _tell(self, failure: DeviceFailure | None) -> None:
+        with self._changed:  # lest a device that is no longer wanted stays in fault
+            if failure is not None and not failure.reopen and self._wanted:
+                self._faults.begin(self.kind, failure.reason)
 
     def _watch(self) -> DeviceFailure | None:
         """Wait until the device is no longer wanted (None), has failed, or delivers nothing."""
