@@ -69,6 +69,7 @@ def test_h264(monkeypatch: pytest.MonkeyPatch) -> None:
     assert events == [FaultRaised("camera"), FaultCleared("camera"), Sealed()]
     assert len(made) == 2
     [lost_s] = gaps(facts, "video")
+    print(f"H.264: {lost_s:.2f} s of picture lost")
     assert 0.9 < lost_s < 3
     assert list(gaps(facts, "audio")) == []
 
@@ -93,5 +94,6 @@ def test_aac(monkeypatch: pytest.MonkeyPatch) -> None:
     assert events == [FaultRaised("encoder"), FaultCleared("encoder"), Sealed()]
     assert len(made) == 2
     [lost_s] = gaps(facts, "audio")
+    print(f"AAC: {lost_s:.3f} s of sound lost")
     assert lost_s < 0.2
     assert list(gaps(facts, "video")) == []

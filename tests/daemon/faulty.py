@@ -2,7 +2,8 @@
 
 It is the recorder that ``cabin-recorder run`` is, with its lens on the V4L2 camera of ``v4l2_stand_in.c`` (loaded by
 LD_PRELOAD) where that is configured. Orders: ``camera`` and ``unplug``, ``plug_in``, ``freeze``, ``thaw`` or ``hang``;
-``memory`` and a thread's name: that thread finds no memory the next time it goes round.
+``memory`` and a thread's name: that thread finds no memory the next time it goes round; ``slow`` and seconds: so much
+longer libx264 takes for a frame.
 """
 
 import logging
@@ -15,6 +16,7 @@ from typing import Any
 
 from recorder.assembly import assemble
 from recorder.capture.card import CardWriter
+from recorder.capture.encoder import PictureEncoder
 from recorder.capture.keeper import Keeper
 from recorder.capture.recording import Recording
 from recorder.config import load
@@ -45,12 +47,25 @@ def without_memory(ordered: set[str]) -> None:
         setattr(owner, method, wrapped(name, getattr(owner, method)))
 
 
+def slowed(by_s: list[float]) -> None:
+    """From now on the encoder takes so much longer for each frame."""
+    encode = PictureEncoder.encode
+
+    def run(*arguments: Any) -> Any:
+        threading.Event().wait(by_s[-1])
+        return encode(*arguments)
+
+    setattr(PictureEncoder, "encode", run)  # noqa: B010 - a method of the class, for every encoder there will be
+
+
 def main() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     config = load(Path(sys.argv[1]))
     camera = V4l2Camera({"YUYV": raw()}) if config.camera.device == Path(DEVICE) else None
     out_of_memory: set[str] = set()
     without_memory(out_of_memory)
+    slower_s = [0.0]
+    slowed(slower_s)
     if camera is not None and "absent" in sys.argv[2:]:
         camera.unplug()
 
@@ -59,6 +74,8 @@ def main() -> None:
             match line.split():
                 case ["memory", name]:
                     out_of_memory.add(name)
+                case ["slow", seconds]:
+                    slower_s.append(float(seconds))
                 case ["camera", order]:
                     getattr(camera, order)()
 

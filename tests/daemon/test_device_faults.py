@@ -216,3 +216,21 @@ def test_every_fault_of_a_device(cabin: Cabin, pulse: PulseAudio, microphone: Pi
             print(f"{name}: missing {missing}")
             assert missing[own] > 0
             assert missing[other] == 0
+
+
+@pytest.mark.hour
+def test_an_encoder_that_cannot_keep_up_is_in_the_signed_log(simulated: Cabin) -> None:
+    """A whole recorder: the lamp stays steady, nothing is missing, and the log says what is recorded, and why."""
+    simulated.start()
+    journey = simulated.record()
+    simulated.order("slow 0.1")
+    stepped = {"width": 320, "height": 240, "fps": 7.5, "reason": "slow"}
+    simulated.hands.until(
+        lambda _: stepped in [e["data"] for e in simulated.entries(journey) if e["event"] == "picture"]
+    )
+    simulated.hands.watch(1.0)
+    assert simulated.hands.look()["faults"] == []
+    simulated.park()
+    assert "fault" not in [entry["event"] for entry in simulated.entries(journey)]
+    sealed = [entry["data"] for entry in simulated.entries(journey) if entry["event"] == "segment-sealed"]
+    assert [gap for data in sealed for gap in data["gaps"]] == []

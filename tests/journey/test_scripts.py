@@ -366,6 +366,15 @@ def test_an_export_is_shown_and_said() -> None:
     assert (script.journey.exporting, script.journey.name) == (False, S.RECORDING)
 
 
+def test_a_smaller_picture_is_logged() -> None:
+    """And nothing else: what is recorded is whole."""
+    script = recording()
+    assert script.tell(on.PictureStepped(960, 540, 15.0, "hot")) == [
+        do.Note("picture", {"width": 960, "height": 540, "fps": 15.0, "reason": "hot"})
+    ]
+    assert script.journey.name is S.RECORDING
+
+
 def test_a_clock_change_is_logged() -> None:
     """And nothing else."""
     assert recording().tell(on.ClockChanged(-3600.0, "unproven")) == [
