@@ -3,14 +3,15 @@
 A Raspberry Pi's firmware does, from 80 °C on or from its soft limit, and says so in a word of bits. Its kernel asks
 for that word every two seconds (``drivers/hwmon/raspberrypi-hwmon.c``) and shows what it was told, without asking anew,
 as ``get_throttled`` (``drivers/firmware/raspberrypi.c``: hexadecimal, readable by all). Where a kernel does not show
-it, as on a Raspberry Pi 5, the temperature of the zone ``cpu-thermal`` counts. Any other computer is never hot.
+it, as on a Raspberry Pi 5, or a low voltage may be the reason, the temperature of the zone ``cpu-thermal`` counts. Any
+other computer is never hot.
 """
 
 from pathlib import Path
 
 _SYSFS = Path("/sys")
 _WORD = "devices/platform/soc*/*firmware/get_throttled"
-_CAPPED, _THROTTLED, _SOFT_LIMIT = 1 << 1, 1 << 2, 1 << 3  # "has been", from bit 16 on, says nothing about now
+_LOW_VOLTAGE, _CAPPED, _THROTTLED, _SOFT_LIMIT = (1 << bit for bit in range(4))  # "has been", from bit 16 on, is over
 _ZONES = "class/thermal/thermal_zone*"
 _PI_ZONE = "cpu-thermal"
 _HOT_MILLIDEGREES = 80_000
@@ -25,8 +26,9 @@ class Heat:
 
     def is_hot(self) -> bool:
         """Whether the computer is slower than it could be, or about to be, for heat. False where nobody says."""
-        if self._word is not None and (word := _number(self._word, 16)) is not None:
-            return bool(word & (_CAPPED | _THROTTLED | _SOFT_LIMIT))
+        word = 0 if self._word is None else _number(self._word, 16) or 0
+        if word & _SOFT_LIMIT or (word & (_CAPPED | _THROTTLED) and not word & _LOW_VOLTAGE):
+            return True
         return any((_number(zone, 10) or 0) >= _HOT_MILLIDEGREES for zone in self._zones)
 
 

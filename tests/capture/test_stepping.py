@@ -226,11 +226,11 @@ def sysfs(folder: Path, **files: str) -> Path:
 
 @pytest.mark.parametrize(
     ("word", "hot"),
-    [("0", False), ("1", False), ("2", True), ("4", True), ("8", True), ("50005", True), ("f0000", False)],
+    [("0", False), ("1", False), ("2", True), ("4", True), ("8", True), ("5", False), ("9", True), ("f0000", False)],
 )
 @pytest.mark.parametrize("name", ["pi4", "pi5"])
 def test_the_firmware_s_word(tmp_path: Path, name: str, word: str, hot: bool) -> None:
-    """Capped, throttled, or at its soft limit now; low voltage is not heat, and what has been is over."""
+    """Capped, throttled, or at its soft limit now; what a low voltage does is not heat, and what has been is over."""
     assert Heat(sysfs(tmp_path, **{name: word + "\n"})).is_hot() is hot
 
 

@@ -27,6 +27,7 @@ from tests.powercut.hands import Gone, Hands
 
 CHECKOUT = Path(__file__).parents[2]
 WATCHDOG_S = 4.0
+GOES_ROUND = ("mux", "card", "device", "loop")  # the threads of faulty.py that can be made to die
 PATIENCE_S = 30.0
 
 CONFIG = """

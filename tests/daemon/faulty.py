@@ -24,7 +24,7 @@ from recorder.daemon import Daemon
 from recorder.systemd import Notifier
 from tests.capture.v4l2_stand_in import DEVICE, V4l2Camera, raw
 
-GOES_ROUND: dict[str, tuple[type, str]] = {
+ROUNDS: dict[str, tuple[type, str]] = {
     "mux": (Recording, "round"),
     "card": (CardWriter, "_maintain"),
     "device": (Keeper, "delivered"),
@@ -43,7 +43,7 @@ def without_memory(ordered: set[str]) -> None:
 
         return run
 
-    for name, (owner, method) in GOES_ROUND.items():
+    for name, (owner, method) in ROUNDS.items():
         setattr(owner, method, wrapped(name, getattr(owner, method)))
 
 

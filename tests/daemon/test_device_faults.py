@@ -1,7 +1,7 @@
 """What goes wrong with a lens, a microphone or a thread while a whole recorder records: seen, told, mended, resumed.
 
-Each prints its row of the fault table in ``recorder/capture/README.md``. A few run everywhere; all of them, one after
-the other in one journey, take two minutes: ``-m hour``.
+Each prints its row of the fault table in ``recorder/capture/README.md``. The hardest runs everywhere; all of them, one
+after the other in one journey, take two minutes: ``-m hour``.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ import pytest
 from tests.capture.pipe_source import PipeMicrophone
 from tests.capture.v4l2_stand_in import DEVICE, HEIGHT, WIDTH, preloaded
 from tests.contract.pulse import PulseAudio, require_pulse
-from tests.daemon.cabin import WATCHDOG_S, Cabin, Fault, Seen
+from tests.daemon.cabin import GOES_ROUND, WATCHDOG_S, Cabin, Fault, Seen
 
 SILENT_S, RELEASE_S, STALE_S = 3.0, 2.5, 2.0
 GENEROUS_S = 3.0  # for busy machines
@@ -110,7 +110,7 @@ def faults_told(cabin: Cabin, journey: str) -> list[tuple[str, str]]:
     return [(e["event"], e["data"]["kind"]) for e in cabin.entries(journey) if e["event"].startswith("fault")]
 
 
-@pytest.mark.slow
+@pytest.mark.hour
 @pytest.mark.sound
 def test_a_device_that_is_lost_and_found_costs_the_other_nothing(cabin: Cabin, microphone: PipeMicrophone) -> None:
     """A webcam and a sound card, unplugged while a whole recorder records, and plugged in again.
@@ -164,17 +164,12 @@ def simulated(tmp_path: Path) -> Iterator[Cabin]:
     made.close()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "threads", [("mux", "loop"), pytest.param(("card", "device"), marks=pytest.mark.hour)], ids="-".join
-)
-def test_a_thread_without_memory_ends_the_process_and_the_journey_goes_on(
-    simulated: Cabin, threads: tuple[str, ...]
-) -> None:
+@pytest.mark.hour
+def test_a_thread_without_memory_ends_the_process_and_the_journey_goes_on(simulated: Cabin) -> None:
     """Whichever it is: half a recorder is none. It ends at once (exit 70), and the same journey is recorded again."""
     simulated.start()
     journey = simulated.record()
-    for thread in threads:
+    for thread in GOES_ROUND:
         fault = Fault(lambda thread=thread: simulated.order(f"memory {thread}"), lambda: None, ends_process=True)
         seen = suffered(simulated, journey, f"no memory in {thread}", "none", fault)
         assert seen.ended_s is not None
@@ -182,7 +177,7 @@ def test_a_thread_without_memory_ends_the_process_and_the_journey_goes_on(
     simulated.park()
     assert simulated.hands.look()["journey"] is None
     events = [entry["event"] for entry in simulated.entries(journey)]
-    assert (events.count("resumed"), events.count("consent"), events[-1]) == (len(threads), 1, "journey-ended")
+    assert (events.count("resumed"), events.count("consent"), events[-1]) == (len(GOES_ROUND), 1, "journey-ended")
 
 
 @pytest.mark.hour
