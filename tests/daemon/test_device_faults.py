@@ -210,7 +210,7 @@ def test_every_fault_of_a_device(cabin: Cabin, pulse: PulseAudio, microphone: Pi
             missing = {medium: lost_s(cabin, journey, medium, one) for medium in (own, other)}
             print(f"{name}: missing {missing}")
             assert missing[own] > 0
-            assert missing[other] == 0
+            assert missing[other] < BUSY_S
 
 
 @pytest.mark.hour
