@@ -135,7 +135,7 @@ class Parts:
         """Camera and microphone, closed. Made once: what a clip shows goes on where it was."""
         from recorder.capture.devices import make_devices  # noqa: PLC0415
 
-        return make_devices(self.config)
+        return make_devices(self.config, self.inbox.put)
 
     def warm_up(self) -> None:
         """Load what capture needs, beside everything else, so that consent finds it ready."""

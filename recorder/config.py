@@ -20,6 +20,7 @@ from msgspec import Meta, Struct
 
 from recorder.config_reading import Readable, build, read
 from recorder.errors import AgeError, ConfigError
+from recorder.presets import PresetName, preset_of
 from recorder.vault.age import X25519Recipient
 
 DAY_S = 86_400
@@ -88,10 +89,13 @@ class CameraConfig(Struct, frozen=True, forbid_unknown_fields=True):
     exposure: Literal["normal", "short", "long"] = "normal"
     exposure_ev: Annotated[float, Meta(ge=-8, le=8)] = 0.0
     tuning: str | None = None
+    preset: PresetName = "pi4"  # its values, which are the defaults here, count where a key is not written
     width: Annotated[int, Meta(ge=64, le=4096, multiple_of=2)] = 1280
     height: Annotated[int, Meta(ge=64, le=2160, multiple_of=2)] = 720
     fps: Annotated[float, Meta(ge=1, le=120)] = 30.0
     bitrate_bps: Annotated[int, Meta(ge=50_000, le=50_000_000)] = 4_000_000
+    gop_s: Annotated[float, Meta(ge=0.1, le=1)] = 1.0
+    step_down: bool = True
 
 
 class MicrophoneConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -239,6 +243,8 @@ def load(path: Path, *, places: bool = True) -> Config:
     except (ValueError, RecursionError) as error:  # tomllib lets through a number, or a depth, that Python refuses
         raise ConfigError(f"{path}: has a number of thousands of digits, or brackets as deep; mend it.") from error
     readable, faults = read(Config, document)
+    if "camera.preset" in readable:
+        readable |= preset_of(readable["camera.preset"], document.get("camera", ()), "camera.")
     readable = _resolved(readable, path.resolve().parent)
     faults += [*_recipient_faults(readable), *_retention_faults(readable)]
     faults += [*_notice_faults(readable), *_device_faults(readable)]

@@ -74,6 +74,9 @@ class Daemon:
         control = self._start()
         try:
             self._loop()
+        except Exception as failure:  # a bug, or no memory: lens and microphone close with the process
+            log.critical("the loop died", exc_info=failure)
+            end_process("the loop has died")
         finally:
             self._notifier.stopping()
             control.close()
@@ -302,8 +305,9 @@ class Daemon:
 
 
 def _end_with_thread(failure: threading.ExceptHookArgs) -> None:
-    """A thread that died of a bug leaves half a recorder: end it; a whole one starts and the journey goes on."""
-    name = failure.thread.name if failure.thread else "?"
-    if failure.exc_value is not None:
-        log.critical("thread %s died", name, exc_info=failure.exc_value)
-    end_process(f"thread {name} has died")
+    """A thread that died leaves half a recorder: end it; a whole one starts and the journey goes on."""
+    try:
+        name = failure.thread.name if failure.thread else "?"
+        log.critical("thread %s died", name, exc_info=failure.exc_value or True)
+    finally:  # also where there is no memory left for a sentence
+        end_process("a thread has died")

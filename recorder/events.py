@@ -106,6 +106,20 @@ class FaultCleared:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureStepped:
+    """The picture has another size or rate from now on.
+
+    ``reason``: the computer could not keep up ("slow"), slows down for heat ("hot"), or has kept up for long enough to
+    try more ("calm").
+    """
+
+    width: int
+    height: int
+    fps: float
+    reason: Literal["slow", "hot", "calm"]
+
+
+@dataclass(frozen=True, slots=True)
 class Sealed:
     """Capture has ended: devices are closed and the last segment is sealed."""
 
@@ -172,6 +186,7 @@ Event = (
     | DurableStale
     | FaultRaised
     | FaultCleared
+    | PictureStepped
     | Sealed
     | StickInserted
     | ExportDone

@@ -6,13 +6,14 @@ programs and as lines for people; whoever asks may run beside the recorder or wi
 
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from recorder.assembly import recipients_of
 from recorder.config import Config
 from recorder.control import ask
 from recorder.errors import NotRunningError, RecorderError
+from recorder.presets import PRESETS, day_bytes
 from recorder.runtime import Runtime
 from recorder.timekeeping import SystemClock, iso_utc
 from recorder.vault.age import X25519Recipient
@@ -156,6 +157,7 @@ def check(config: Config) -> View:
         _check_store(config),
         _check_logs(config),
         _check_slot(config),
+        _check_picture(config),
         _check_space(config),
         _check_clock(),
         _check_voice(),
@@ -224,6 +226,15 @@ def _check_slot(config: Config) -> Finding:
     except RecorderError as error:
         return Finding("deletion", ok=False, detail=f"{error} Until then the file {config.slots[-1]} is used: weaker.")
     return Finding("deletion", ok=True, detail=f"{ERASURE[slot.kind]}: {slot.path}")
+
+
+def _check_picture(config: Config) -> Finding:
+    camera = config.camera
+    picture = f"{camera.width}x{camera.height}, {camera.fps:g} a second, {camera.bitrate_bps / 1e6:g} Mb/s"
+    day = f"{day_bytes(camera.bitrate_bps) / 1e9:.0f} GB for 24 hours of recording"
+    own = [name for name, value in asdict(PRESETS[camera.preset]).items() if getattr(camera, name) != value]
+    changed = f" but for {', '.join(own)}" if own else ""
+    return Finding("picture", ok=True, detail=f"preset {camera.preset}{changed}: {picture}; {day}")
 
 
 def _check_space(config: Config) -> Finding:

@@ -51,6 +51,7 @@ _EVERYWHERE: dict[type, Row] = {
     on.HoldReleased: Row(rows.hold_released),
     on.FaultRaised: Row(rows.fault),
     on.FaultCleared: Row(rows.fault_over),
+    on.PictureStepped: Row(rows.picture_stepped),
     on.StickInserted: Row(rows.stick),
     on.ExportDone: Row(rows.export_done),
     on.NothingToExport: Row(rows.nothing_to_export),

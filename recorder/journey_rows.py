@@ -45,16 +45,20 @@ def tick(j: Journey, e: on.Tick) -> Outcome:
 
 
 def tick_starting(j: Journey, e: on.Tick) -> Outcome:
-    """At the deadline: Impaired with one medium, Failed with none."""
+    """At the deadline: Impaired with one medium, or while both wait for a slow card; Failed with none."""
     j = replace(j, now_s=e.now_s)
     if j.now_s < j.deadline_s:
         return j, ()
-    return recording_or_impaired(replace(j, failed_since_s=None, retry_s=RETRY_FIRST_S)) if j.fresh else fail(j)
+    if not j.fresh and not j.waits_for_card:
+        return fail(j)
+    return recording_or_impaired(replace(j, failed_since_s=None, retry_s=RETRY_FIRST_S))
 
 
 def tick_impaired(j: Journey, e: on.Tick) -> Outcome:
-    """Nothing durable for too long is Failed."""
+    """Nothing durable for too long is Failed, unless a slow card is why: to close the devices would lose what waits."""
     j = replace(j, now_s=e.now_s)
+    if j.waits_for_card:
+        return replace(j, deadline_s=j.now_s + j.settings.starting_s), ()
     return fail(j) if not j.fresh and j.now_s >= j.deadline_s else (j, ())
 
 
@@ -242,6 +246,11 @@ def fault_over(j: Journey, e: on.FaultCleared) -> Outcome:
     """Shown and logged, once."""
     known = e.kind in j.faults
     return replace(j, faults=j.faults - {e.kind}), ((do.Note("fault-cleared", {"kind": e.kind}),) if known else ())
+
+
+def picture_stepped(j: Journey, e: on.PictureStepped) -> Outcome:
+    """Logged: less is recorded, or again more, and nothing is wrong with it."""
+    return j, (do.Note("picture", {"width": e.width, "height": e.height, "fps": e.fps, "reason": e.reason}),)
 
 
 def then_truth(action: Action) -> Action:

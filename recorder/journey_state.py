@@ -125,6 +125,11 @@ class Journey:
         return self.wanted <= self.fresh and not self.faults & CAPTURE_FAULTS
 
     @property
+    def waits_for_card(self) -> bool:
+        """Whether what is captured waits in memory for a card that does not answer: nothing of it is lost yet."""
+        return not self.fresh and "card-slow" in self.faults
+
+    @property
     def notice_fresh(self) -> bool:
         """Whether those aboard can have heard the notice: it plays, or ended recently."""
         if self.notice_playing:

@@ -40,7 +40,12 @@ class Watchdog:
 
 
 def end_process(reason: str) -> None:
-    """End at once, leaving everything to recovery: something holds on to what it must let go of."""
-    log.critical("%s; ending the process, so that it is let go of", reason)
-    logging.shutdown()
-    os._exit(EXIT_STUCK)
+    """End at once, leaving everything to recovery: something holds on to what it must let go of.
+
+    Does so even where there is no memory left to say why.
+    """
+    try:
+        log.critical("%s; ending the process, so that it is let go of", reason)
+        logging.shutdown()
+    finally:
+        os._exit(EXIT_STUCK)

@@ -17,6 +17,14 @@ BEYOND = (
 )
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a word of it in -m, what takes up to an hour of real time is not there."""
+    if "hour" not in config.option.markexpr:
+        asked = [item for item in items if item.get_closest_marker("hour") is None]
+        config.hook.pytest_deselected(items=[item for item in items if item not in asked])
+        items[:] = asked
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recorder.capture.clip import Clip
 from recorder.capture.file import FileCamera, FileMicrophone
+from recorder.capture.pace import Pace, steady
 from recorder.capture.picamera import PiCamera
 from recorder.capture.picamera_settings import PiCameraSettings
 from recorder.capture.portaudio import PortAudioMicrophone
@@ -15,6 +16,8 @@ from recorder.capture.synthetic import SyntheticCamera, SyntheticMicrophone
 from recorder.capture.webcam import Webcam, WebcamSettings
 from recorder.capture.webcam_source import ENCODINGS, v4l2
 from recorder.config import CameraConfig, Config
+from recorder.events import Event
+from recorder.timekeeping import NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,11 @@ class Devices:
     microphone: Microphone | None
 
 
-def make_devices(config: Config) -> Devices:
-    """Camera and microphone as configured. Opens neither, and asks no vendor's library for devices."""
+def make_devices(config: Config, tell: Callable[[Event], None] | None = None) -> Devices:
+    """Camera and microphone as configured. Opens neither, and asks no vendor's library for devices.
+
+    ``tell`` hears, on threads of the devices, when the picture is made smaller because the computer cannot keep up.
+    """
     clips: dict[Path, Clip] = {}
 
     def clip(path: Path | None) -> Clip:
@@ -38,7 +44,8 @@ def make_devices(config: Config) -> Devices:
             raise ValueError("a file device without a path")
         return clips.setdefault(path, Clip(path))
 
-    return Devices(_camera(config, clip), _microphone(config, clip))
+    pace = Pace(tell) if tell is not None and config.camera.step_down else steady()
+    return Devices(_camera(config, clip, pace), _microphone(config, clip))
 
 
 def frame_rate(config: Config) -> Fraction:
@@ -46,19 +53,20 @@ def frame_rate(config: Config) -> Fraction:
     return _exact(config.camera.fps)
 
 
-def _camera(config: Config, clip: Callable[[Path | None], Clip]) -> Camera:
+def _camera(config: Config, clip: Callable[[Path | None], Clip], pace: Pace) -> Camera:
     camera, vehicle, fps = config.camera, config.vehicle, frame_rate(config)
+    width, height, bitrate_bps, gop_ns = camera.width, camera.height, camera.bitrate_bps, round(camera.gop_s * NS_PER_S)
     match camera.kind:
         case "file":
-            return FileCamera(clip(camera.path), camera.width, camera.height, camera.bitrate_bps, vehicle)
+            return FileCamera(clip(camera.path), width, height, bitrate_bps, vehicle, gop_ns=gop_ns, pace=pace)
         case "synthetic":
-            return SyntheticCamera(camera.width, camera.height, fps, camera.bitrate_bps, vehicle)
+            return SyntheticCamera(width, height, fps, bitrate_bps, vehicle, gop_ns=gop_ns, pace=pace)
         case "picamera":
-            return PiCamera(_pi_settings(camera, fps), vehicle)
+            return PiCamera(_pi_settings(camera, fps), vehicle, pace=pace)
         case "webcam":
             encodings = tuple(one for one in ENCODINGS if one != "h264" or not camera.always_stamp)
-            settings = WebcamSettings(camera.width, camera.height, fps, camera.bitrate_bps, encodings)
-            return Webcam(v4l2(str(camera.device), camera.width, camera.height, fps), settings, vehicle)
+            settings = WebcamSettings(width, height, fps, bitrate_bps, encodings, gop_ns)
+            return Webcam(v4l2(str(camera.device), width, height, fps), settings, vehicle, pace)
 
 
 def _pi_settings(camera: CameraConfig, fps: Fraction) -> PiCameraSettings:
@@ -73,6 +81,7 @@ def _pi_settings(camera: CameraConfig, fps: Fraction) -> PiCameraSettings:
         upside_down=camera.upside_down,
         tuning=camera.tuning,
         number=camera.number,
+        gop_s=camera.gop_s,
     )
 
 

@@ -62,9 +62,16 @@ class PictureEncoder:
     """One run of libx264. Raises DeviceAbsentError where it cannot be opened with these settings."""
 
     def __init__(
-        self, width: int, height: int, fps: Fraction, bitrate_bps: int, *, dot_shape: Fraction = Fraction(1)
+        self,
+        width: int,
+        height: int,
+        fps: Fraction,
+        bitrate_bps: int,
+        *,
+        dot_shape: Fraction = Fraction(1),
+        gop_ns: int = GOP_NS,
     ) -> None:
-        """``dot_shape``: width of a dot by its height (sample aspect ratio)."""
+        """``dot_shape``: width of a dot by its height (sample aspect ratio). ``gop_ns``: the longest a GOP may last."""
         context: Any = av.CodecContext.create("libx264", "w")
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
         context.framerate, context.time_base = fps, 1 / fps
@@ -85,7 +92,7 @@ class PictureEncoder:
             raise DeviceAbsentError(
                 f"The H.264 encoder does not open at {width}x{height}, {float(fps):g} frames a second: {error}."
             ) from error
-        self._context = context
+        self._context, self._gop_ns = context, gop_ns
         self._keyframe_ns: int | None = None
         sps, pps = parameter_sets(bytes(context.extradata))
         self.format = VideoFormat(width, height, fps, _START_CODE + sps + _START_CODE + pps)
@@ -104,4 +111,4 @@ class PictureEncoder:
 
     def _keyframe_is_due(self, captured_ns: int, duration_ns: int) -> bool:
         """Whether a keyframe at the next frame would come more than a GOP after the last one."""
-        return self._keyframe_ns is None or captured_ns + duration_ns > self._keyframe_ns + GOP_NS + _JITTER_NS
+        return self._keyframe_ns is None or captured_ns + duration_ns > self._keyframe_ns + self._gop_ns + _JITTER_NS

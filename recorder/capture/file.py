@@ -9,10 +9,11 @@ from contextlib import closing
 from fractions import Fraction
 
 from recorder.capture.clip import Clip, Facts
-from recorder.capture.encoder import Canvas, PictureEncoder
+from recorder.capture.encoder import GOP_NS
+from recorder.capture.pace import Pace, steady
 from recorder.capture.player import Player
 from recorder.capture.ports import AudioBlock, DeviceFailure, VideoFormat, VideoPacket
-from recorder.capture.stamp import Stamp
+from recorder.capture.stepped import Drawn, SteppedEncoder
 from recorder.errors import DeviceAbsentError
 from recorder.timekeeping import boottime_ns
 
@@ -20,9 +21,20 @@ from recorder.timekeeping import boottime_ns
 class FileCamera:
     """A camera (:class:`recorder.capture.ports.Camera`) that sees a clip, ``width`` x ``height`` dots at most."""
 
-    def __init__(self, clip: Clip, width: int, height: int, bitrate_bps: int, vehicle: str) -> None:
+    def __init__(
+        self,
+        clip: Clip,
+        width: int,
+        height: int,
+        bitrate_bps: int,
+        vehicle: str,
+        *,
+        gop_ns: int = GOP_NS,
+        pace: Pace | None = None,
+    ) -> None:
+        """``pace``: what it may leave out where the computer is too slow; nothing, if not given."""
         self._clip, self._width, self._height, self._bitrate_bps = clip, width, height, bitrate_bps
-        self._vehicle = vehicle
+        self._vehicle, self._gop_ns, self._pace = vehicle, gop_ns, pace or steady()
         self._player = Player("file-camera")
 
     def open(
@@ -37,7 +49,8 @@ class FileCamera:
         if facts.fps is None:
             raise DeviceAbsentError("The clip has no picture; name another one for the camera.")
         width, height = _fitted(facts, self._width, self._height)
-        encoder = PictureEncoder(width, height, facts.fps, self._bitrate_bps, dot_shape=facts.dot_shape)
+        drawn = Drawn(width, height, facts.fps, self._bitrate_bps, self._gop_ns, facts.dot_shape)
+        encoder = SteppedEncoder(drawn, self._vehicle, self._pace)
         self._player.start(lambda: self._play(facts, encoder, first_frame_number, from_ns, on_packet), on_failure)
         return encoder.format
 
@@ -48,13 +61,11 @@ class FileCamera:
     def _play(
         self,
         facts: Facts,
-        encoder: PictureEncoder,
+        encoder: SteppedEncoder,
         number: int,
         from_ns: int,
         on_packet: Callable[[VideoPacket], None],
     ) -> None:
-        canvas = Canvas(encoder.format.width, encoder.format.height)
-        stamp = Stamp(self._vehicle, encoder.format.width, encoder.format.height)
         last_ns: int | None = None
         while True:
             with closing(self._clip.pictures(facts, from_ns)) as pictures:
@@ -65,9 +76,9 @@ class FileCamera:
                         break
                     number += 0 if last_ns is None else max(1, round((due_ns - last_ns) / duration_ns))
                     last_ns = due_ns
-                    canvas.paint(frame)
-                    stamp.apply(canvas.y, due_ns, number)
-                    self._player.deliver(on_packet, encoder.encode(canvas.frame, due_ns, duration_ns))
+                    if encoder.takes(number):
+                        encoder.canvas.paint(frame)
+                        self._player.deliver(on_packet, encoder.encode(due_ns, duration_ns, number))
             from_ns = boottime_ns()  # what was missed is missed
 
 

@@ -71,16 +71,15 @@ class Keeper:
     def _run(self) -> None:
         failures = 0
         while self._wait(lambda: self._wanted):
-            reason, delivered = self._use()
-            if reason is None:  # closed because it was no longer wanted
+            failure, delivered = self._use()
+            if failure is None or failure.reopen:  # closed because it was no longer wanted, or wants to be
                 failures = 0
                 continue
             failures = 1 if delivered else failures + 1
-            self._faults.begin(self.kind, reason)
             self._pause(back_off_s(failures))
         self.working = False
 
-    def _use(self) -> tuple[str | None, bool]:
+    def _use(self) -> tuple[DeviceFailure | None, bool]:
         """Open, watch, close. Why the device must be opened anew (None: it need not be), and whether it delivered."""
         with self._changed:
             if not self._wanted:
@@ -88,16 +87,26 @@ class Keeper:
             self.is_open = True  # from before the attempt: the light must not come on after the lens
             self._failure, self._delivered_s = None, None
         try:
-            self._open_device(self._failed)
-            reason = self._watch()
-        except CaptureError as error:
-            reason = str(error)
+            failure = self._open_and_watch()
+            self._tell(failure)  # before the closing, which may never end
         finally:
             self._close_device()  # what it raises ends this thread: the device may be open still, and the watchdog
             self.is_open = False  # that misses our beat ends the process, which is what lets go of it
-        return reason, self._delivered_s is not None
+        return failure, self._delivered_s is not None
 
-    def _watch(self) -> str | None:
+    def _open_and_watch(self) -> DeviceFailure | None:
+        try:
+            self._open_device(self._failed)
+            return self._watch()
+        except CaptureError as error:
+            return DeviceFailure(str(error))
+
+    def _tell(self, failure: DeviceFailure | None) -> None:
+        with self._changed:  # lest a device that is no longer wanted stays in fault
+            if failure is not None and not failure.reopen and self._wanted:
+                self._faults.begin(self.kind, failure.reason)
+
+    def _watch(self) -> DeviceFailure | None:
         """Wait until the device is no longer wanted (None), has failed, or delivers nothing."""
         opened_s = time.monotonic()
         while self._wanted:
@@ -105,11 +114,11 @@ class Keeper:
                 self._changed.wait_for(lambda: not self._wanted or self._failure, _ROUND_S)
             self.beat_s = time.monotonic()
             if self._failure is not None:
-                return self._failure.reason
+                return self._failure
             if self._delivered_s is not None:
                 self._faults.end(self.kind)
             if self.beat_s - (self._delivered_s or opened_s) > SILENT_AFTER_S:
-                return f"The {self.kind} has delivered nothing for {SILENT_AFTER_S:g} s."
+                return DeviceFailure(f"The {self.kind} has delivered nothing for {SILENT_AFTER_S:g} s.")
         return None
 
     def _pause(self, seconds: float) -> None:

@@ -3,7 +3,8 @@
 Rules: a frame is stamped before it is encoded, and one that could not be stamped is not recorded; its time is the
 sensor's; picamera2's threads never wait for us and never see an exception of ours, for either would stop the camera
 without a word (picamera2 issue 239). A camera that dies says nothing: whoever opened it watches for the next packet,
-and its closing has a limit (issue 1264).
+and its closing has a limit (issue 1264). Where the encoder cannot keep up, picamera2 leaves frames out without a word;
+their times tell, and the camera asks to be opened anew with less to do.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from recorder.capture.annexb import parameter_sets
 from recorder.capture.opening import Opening, release
+from recorder.capture.pace import Pace, steady
 from recorder.capture.picamera_settings import LOOK_SIZE, PiCameraSettings, Picture, configure
 from recorder.capture.picamera_view import SensorMode
 from recorder.capture.ports import DeviceFailure, VideoFormat, VideoPacket
 from recorder.capture.relay import Relay
 from recorder.capture.stamp import Stamp
 from recorder.errors import CaptureError, DeviceAbsentError, DeviceLostError
-from recorder.timekeeping import NS_PER_S
+from recorder.timekeeping import NS_PER_S, boottime_ns
 
 if TYPE_CHECKING:
     from recorder.capture.ports import Plane
@@ -51,13 +53,18 @@ class PiCamera:
     """A camera (:class:`recorder.capture.ports.Camera`) of picamera2, with its hardware or software encoder.
 
     ``on_look``: called twice a second with a small grey picture (240 x 320), on the camera's own thread, so briefly;
-    not with a camera that has one stream only.
+    not with a camera that has one stream only. ``pace``: what it may leave out where the computer is too slow.
     """
 
     def __init__(
-        self, settings: PiCameraSettings, vehicle: str, on_look: Callable[[Plane], None] | None = None
+        self,
+        settings: PiCameraSettings,
+        vehicle: str,
+        on_look: Callable[[Plane], None] | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._settings, self._vehicle, self._on_look = settings, vehicle, on_look
+        self._pace = pace or steady()
         self._opening: Opening[_Session] = Opening("camera")
         self._list_anew = False
 
@@ -69,11 +76,19 @@ class PiCamera:
     ) -> VideoFormat:
         """Open, begin, and wait for the first keyframe, for the format is read from it. Raises DeviceAbsentError."""
 
-        def make() -> _Session:
-            stamp = partial(Stamp, self._vehicle)
-            relay = Relay("camera", on_packet, on_failure)
-            return _Session(self._settings, stamp, first_frame_number, relay, self._on_look, list_anew=list_anew)
+        def take(packet: VideoPacket) -> None:
+            on_packet(packet)
+            if self._pace.saw(packet.captured_ns, boottime_ns()):
+                on_failure(DeviceFailure(self._pace.reason, reopen=True))
 
+        def make() -> _Session:
+            settings = self._settings.at(self._pace.step)
+            stamp = partial(Stamp, self._vehicle)
+            relay = Relay("camera", take, on_failure)
+            hooks = _Hooks(self._on_look, self._pace.missed)
+            return _Session(settings, stamp, first_frame_number, relay, hooks, list_anew=list_anew)
+
+        self._pace.opened(self._settings.width, self._settings.height, self._settings.fps)
         list_anew, self._list_anew = self._list_anew, True
         session = self._opening.begin(make)
         self._list_anew = False
@@ -83,6 +98,13 @@ class PiCamera:
     def close(self) -> None:
         """Close; raises DeviceLostError where the driver does not let go."""
         self._opening.end(_Session.close)
+
+
+class _Hooks(NamedTuple):
+    """Who is called on the camera's thread: with a small picture, and with a count of frames that did not come."""
+
+    look: Callable[[Plane], None] | None
+    missed: Callable[[int], None]
 
 
 class _Shot(NamedTuple):
@@ -101,12 +123,12 @@ class _Session:
         make_stamp: Callable[[int, int], Stamp],
         first_frame_number: int,
         relay: Relay[VideoPacket],
-        on_look: Callable[[Plane], None] | None,
+        hooks: _Hooks,
         *,
         list_anew: bool,
     ) -> None:
-        self._relay, self._on_look = relay, on_look
-        self._next_look_ns = 0
+        self._relay, self._hooks = relay, hooks
+        self._next_look_ns = self._due_ns = 0
         self._number = first_frame_number
         self._shots: deque[_Shot] = deque(maxlen=_IN_ENCODER)
         self._keyframe = b""
@@ -205,18 +227,26 @@ class _Session:
                     self._stamp.apply(plane, captured_ns, self._number)
             self._number += 1
             self._look(request, captured_ns)
-            duration_us = metadata.get("FrameDuration")
-            self._shots.append(_Shot(captured_ns, duration_us * 1_000 if duration_us else self._frame_ns))
+            duration_ns = metadata.get("FrameDuration", 0) * 1_000
+            self._count_missed(captured_ns, duration_ns)
+            self._shots.append(_Shot(captured_ns, duration_ns or self._frame_ns))
         except Exception as error:  # noqa: BLE001 - it would end the camera's thread, and the camera would just stop
             self._failed(f"A frame could not be stamped: {error!r}.")
 
     def _look(self, request: Any, captured_ns: int) -> None:
-        if self._on_look is None or not self._picture.has_look or captured_ns < self._next_look_ns:
+        look = self._hooks.look
+        if look is None or not self._picture.has_look or captured_ns < self._next_look_ns:
             return
         self._next_look_ns = captured_ns + LOOK_EVERY_NS
         width, height = LOOK_SIZE
         with self._mapped(request, "lores") as mapped:
-            self._on_look(mapped.array[:height, :width].copy())
+            look(mapped.array[:height, :width].copy())
+
+    def _count_missed(self, captured_ns: int, duration_ns: int) -> None:
+        """Frames the sensor made no buffer was free for; known where it says how long a frame lasts."""
+        if duration_ns and self._due_ns:
+            self._hooks.missed(max(0, round((captured_ns - self._due_ns) / duration_ns)))
+        self._due_ns = captured_ns + duration_ns
 
     def _take_packet(self, data: bytes, is_keyframe: bool, captured_us: int) -> None:
         """A packet whose frame was not stamped has no shot here, and goes no further."""

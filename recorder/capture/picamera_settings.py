@@ -8,11 +8,12 @@ Controls and their numbers: libcamera, ``control_ids_core.yaml``. Formats have p
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
 from recorder.capture.picamera_view import SensorMode, is_narrow, tell_view, widest
+from recorder.capture.stepping import Step
 from recorder.errors import DeviceAbsentError
 
 LOOK_SIZE = (320, 240)
@@ -35,6 +36,7 @@ class PiCameraSettings:
     automatic prefers long exposures to noise. ``exposure_ev``: so many stops brighter than it would choose.
     ``upside_down``: the camera hangs from the ceiling. ``tuning``: a tuning file by name, for cameras without an
     infrared filter. ``number``: which of several cameras. ``mode``: of the sensor; None: the one that shows most.
+    ``gop_s``: a second at most.
     """
 
     width: int
@@ -48,6 +50,19 @@ class PiCameraSettings:
     tuning: str | None = None
     number: int = 0
     mode: SensorMode | None = None
+    gop_s: float = 1.0
+
+    def at(self, step: Step) -> "PiCameraSettings":
+        """The same camera at a step of its pace: fewer frames, smaller."""
+        fps = self.fps / step.every
+        return replace(
+            self,
+            width=step.side(self.width),
+            height=step.side(self.height),
+            fps=fps,
+            bitrate_bps=int(self.bitrate_bps * step.bitrate),
+            slowest_fps=self.slowest_fps and min(fps, self.slowest_fps),
+        )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -61,8 +76,8 @@ class PiCameraSettings:
 
     @property
     def keyframe_every(self) -> int:
-        """Frames of a GOP: it lasts a second at most, also where the camera is at its slowest."""
-        return max(1, int(self.slowest_fps or self.fps))
+        """Frames of a GOP: it lasts ``gop_s`` at most, also where the camera is at its slowest."""
+        return max(1, int((self.slowest_fps or self.fps) * Fraction(self.gop_s)))
 
 
 @dataclass(frozen=True, slots=True)

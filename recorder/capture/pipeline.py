@@ -244,7 +244,8 @@ def warm_up(config: Config) -> None:
         from recorder.capture.picamera import preload  # noqa: PLC0415
 
         preload()
-    PictureEncoder(config.camera.width, config.camera.height, Fraction(config.camera.fps), config.camera.bitrate_bps)
+    camera = config.camera
+    PictureEncoder(camera.width, camera.height, Fraction(camera.fps), camera.bitrate_bps)
     _sound_encoder(0).finish()
 
 

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """What a camera delivers: H.264 in Annex B, its size, nominal rate, and SPS+PPS as Annex B ``extradata``."""
+    """What a camera delivers: H.264 in Annex B, its size, and SPS+PPS as Annex B ``extradata``.
+
+    ``fps``: nominal, of the frames that are numbered; some of them may be left out (``stepping.py``).
+    """
 
     width: int
     height: int
@@ -33,12 +36,16 @@ class VideoFormat:
 
 @dataclass(frozen=True, slots=True)
 class VideoPacket:
-    """One encoded frame, never a B-frame. ``data``: Annex B access unit. ``captured_ns``: boottime of exposure."""
+    """One encoded frame, never a B-frame. ``data``: Annex B access unit. ``captured_ns``: boottime of exposure.
+
+    ``video``: the format it is in; None: that of the camera's opening. The first one in another format is a keyframe.
+    """
 
     data: bytes
     captured_ns: int
     duration_ns: int
     is_keyframe: bool
+    video: VideoFormat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +59,13 @@ class AudioBlock:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFailure:
-    """Handed to ``on_failure`` by a device that worked and stopped working; ``reason`` is one sentence."""
+    """Handed to ``on_failure`` by a device that worked and stopped working; ``reason`` is one sentence.
+
+    ``reopen``: nothing is wrong, but it wants to be closed and opened again, at once, for its picture is to be another.
+    """
 
     reason: str
+    reopen: bool = False
 
 
 class Camera(Protocol):

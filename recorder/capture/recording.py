@@ -91,6 +91,8 @@ class Recording:
 
     def picture(self, packet: VideoPacket) -> None:
         """Record a frame. One that is not newer than the last, or needs a frame that is lost, is not recorded."""
+        if packet.video is not None and packet.video != self._format:
+            self.camera_opened(packet.video)
         if self._format is None:
             self._keep_early_picture(packet)
             return

@@ -11,10 +11,11 @@ from fractions import Fraction
 import numpy as np
 
 from recorder.capture import testtone
-from recorder.capture.encoder import Canvas, PictureEncoder
+from recorder.capture.encoder import GOP_NS
+from recorder.capture.pace import Pace, steady
 from recorder.capture.player import Player
 from recorder.capture.ports import AudioBlock, DeviceFailure, VideoFormat, VideoPacket
-from recorder.capture.stamp import Stamp
+from recorder.capture.stepped import Drawn, SteppedEncoder
 from recorder.capture.testcard import TestCard
 from recorder.timekeeping import NS_PER_S, boottime_ns
 
@@ -24,9 +25,20 @@ _BLOCKS_PER_S = 50
 class SyntheticCamera:
     """A camera (:class:`recorder.capture.ports.Camera`) on the synthetic scene, its counter starting at boot."""
 
-    def __init__(self, width: int, height: int, fps: Fraction, bitrate_bps: int, vehicle: str) -> None:
-        self._width, self._height, self._fps, self._bitrate_bps = width, height, fps, bitrate_bps
-        self._vehicle = vehicle
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        fps: Fraction,
+        bitrate_bps: int,
+        vehicle: str,
+        *,
+        gop_ns: int = GOP_NS,
+        pace: Pace | None = None,
+    ) -> None:
+        """``pace``: what it may leave out where the computer is too slow; nothing, if not given."""
+        self._drawn, self._vehicle = Drawn(width, height, fps, bitrate_bps, gop_ns), vehicle
+        self._fps, self._pace = fps, pace or steady()
         self._player = Player("synthetic-camera")
 
     def open(
@@ -36,7 +48,7 @@ class SyntheticCamera:
         on_failure: Callable[[DeviceFailure], None],
     ) -> VideoFormat:
         """Begin with the next frame of the scene. Raises DeviceAbsentError."""
-        encoder = PictureEncoder(self._width, self._height, self._fps, self._bitrate_bps)
+        encoder = SteppedEncoder(self._drawn, self._vehicle, self._pace)
         self._player.start(lambda: self._play(encoder, first_frame_number, on_packet), on_failure)
         return encoder.format
 
@@ -44,19 +56,19 @@ class SyntheticCamera:
         """Stop at once."""
         self._player.stop()
 
-    def _play(self, encoder: PictureEncoder, number: int, on_packet: Callable[[VideoPacket], None]) -> None:
-        canvas = Canvas(self._width, self._height)
-        card = TestCard(self._width, self._height)
-        stamp = Stamp(self._vehicle, self._width, self._height)
+    def _play(self, encoder: SteppedEncoder, number: int, on_packet: Callable[[VideoPacket], None]) -> None:
+        canvas, card = encoder.canvas, _card_for(encoder)
         duration_ns = round(NS_PER_S / self._fps)
         first = counter = self._next_counter()
         while self._player.wait_until(due_ns := self._time_ns(counter)):
             if self._player.missed(due_ns):
                 counter = self._next_counter()
                 continue
-            card.draw(canvas.planes, counter % (1 << 32), flash=self._is_flash(counter))
-            stamp.apply(canvas.y, due_ns, number + counter - first)
-            self._player.deliver(on_packet, encoder.encode(canvas.frame, due_ns, duration_ns))
+            if encoder.takes(number + counter - first):
+                if canvas is not encoder.canvas:
+                    canvas, card = encoder.canvas, _card_for(encoder)
+                card.draw(canvas.planes, counter % (1 << 32), flash=self._is_flash(counter))
+                self._player.deliver(on_packet, encoder.encode(due_ns, duration_ns, number + counter - first))
             counter += 1
 
     def _next_counter(self) -> int:
@@ -68,6 +80,10 @@ class SyntheticCamera:
     def _is_flash(self, counter: int) -> bool:
         """Whether this is the first frame at or after a whole second."""
         return counter * self._fps.denominator % self._fps.numerator < self._fps.denominator
+
+
+def _card_for(encoder: SteppedEncoder) -> TestCard:
+    return TestCard(encoder.format.width, encoder.format.height)
 
 
 class SyntheticMicrophone:

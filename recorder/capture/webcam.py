@@ -17,11 +17,12 @@ from typing import Any
 from av.error import FFmpegError
 
 from recorder.capture.annexb import nal_units
-from recorder.capture.encoder import Canvas, PictureEncoder
+from recorder.capture.encoder import GOP_NS
 from recorder.capture.opening import Opening, release
+from recorder.capture.pace import Pace, steady
 from recorder.capture.ports import DeviceFailure, VideoFormat, VideoPacket
 from recorder.capture.relay import Relay
-from recorder.capture.stamp import Stamp
+from recorder.capture.stepped import Drawn, SteppedEncoder
 from recorder.capture.webcam_source import Encoding, Open, captured_ns, first_offered
 from recorder.errors import CaptureError, DeviceAbsentError, DeviceLostError
 from recorder.timekeeping import NS_PER_S, boottime_ns
@@ -43,21 +44,25 @@ class WebcamSettings:
     fps: Fraction
     bitrate_bps: int
     encodings: tuple[Encoding, ...]
+    gop_ns: int = GOP_NS
 
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """What the stamp says beside the time."""
+    """What the stamp says beside the time, and the pace of what carries it."""
 
     vehicle: str
     first_frame_number: int
+    pace: Pace
 
 
 class Webcam:
     """A camera (:class:`recorder.capture.ports.Camera`) that ``open_as`` opens: webcam_source.v4l2 of a device."""
 
-    def __init__(self, open_as: Open, settings: WebcamSettings, vehicle: str) -> None:
+    def __init__(self, open_as: Open, settings: WebcamSettings, vehicle: str, pace: Pace | None = None) -> None:
+        """``pace``: what it may leave out where the computer is too slow; nothing, if not given."""
         self._open_as, self._settings, self._vehicle = open_as, settings, vehicle
+        self._pace = pace or steady()
         self._opening: Opening[_Session] = Opening("camera")
 
     def open(
@@ -70,7 +75,8 @@ class Webcam:
 
         def make() -> _Session:
             relay = Relay("camera", on_packet, on_failure)
-            return _Session(self._open_as, self._settings, self._vehicle, first_frame_number, relay)
+            stamped = Stamped(self._vehicle, first_frame_number, self._pace)
+            return _Session(self._open_as, self._settings, stamped, relay)
 
         return self._opening.begin(make).format
 
@@ -86,8 +92,7 @@ class _Session:
         self,
         open_as: Open,
         settings: WebcamSettings,
-        vehicle: str,
-        first_frame_number: int,
+        stamped: Stamped,
         relay: Relay[VideoPacket],
     ) -> None:
         self._relay = relay
@@ -105,9 +110,7 @@ class _Session:
         self._thread = threading.Thread(target=self._run, name="webcam", daemon=True)
         try:
             self._pictures: _Passing | _Encoding = (
-                _Passing(stream, rate)
-                if encoding == "h264"
-                else _Encoding(stream, rate, settings.bitrate_bps, Stamped(vehicle, first_frame_number))
+                _Passing(stream, rate) if encoding == "h264" else _Encoding(stream, rate, settings, stamped)
             )
             self._thread.start()
             self.format = self._await_format()
@@ -189,18 +192,20 @@ class _Passing:
 
 
 class _Encoding:
-    """Anything else: decoded, stamped, and encoded here."""
+    """Anything else: decoded, stamped, and encoded here. What is left out is not even decoded: no frame needs it."""
 
-    def __init__(self, stream: Any, rate: Fraction, bitrate_bps: int, stamped: Stamped) -> None:
+    def __init__(self, stream: Any, rate: Fraction, settings: WebcamSettings, stamped: Stamped) -> None:
         width, height = stream.width // 2 * 2, stream.height // 2 * 2
         self._decode = stream.codec_context.decode
-        self._canvas = Canvas(width, height)
-        self._stamp = Stamp(stamped.vehicle, width, height)
-        self._encoder = PictureEncoder(width, height, rate, bitrate_bps)
+        drawn = Drawn(width, height, rate, settings.bitrate_bps, settings.gop_ns)
+        self._encoder = SteppedEncoder(drawn, stamped.vehicle, stamped.pace)
         self._number = stamped.first_frame_number
         self.format: VideoFormat | None = None
 
     def make(self, packet: Any, captured_ns: int, duration_ns: int) -> VideoPacket | None:
+        if not self._encoder.takes(self._number):
+            self._number += 1
+            return None
         try:
             frames = self._decode(packet)
         except FFmpegError as error:
@@ -208,11 +213,11 @@ class _Encoding:
             return None
         if not frames:
             return None
-        self._canvas.paint(frames[-1])
-        self._stamp.apply(self._canvas.y, captured_ns, self._number)
-        self._number += 1
         self.format = self._encoder.format
-        return self._encoder.encode(self._canvas.frame, captured_ns, duration_ns)
+        self._encoder.canvas.paint(frames[-1])
+        made = self._encoder.encode(captured_ns, duration_ns, self._number)
+        self._number += 1
+        return made
 
 
 class _Durations:

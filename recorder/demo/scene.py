@@ -18,6 +18,8 @@ recipients = ["{recipient}"]
 
 [camera]
 {camera}
+# What is recorded is read back and counted, frame by frame.
+step_down = false
 [microphone]
 kind = "{kind}"
 

@@ -112,6 +112,19 @@ def _clock_changed(data: Mapping[str, Any]) -> str:
     return f"The recorder's clock was set{step}; it is {_CLOCKS.get(_said(data, 'quality'), 'of unknown quality')} now."
 
 
+_STEPS = {
+    "slow": "the recorder could not keep up with more",
+    "hot": "the recorder was too hot for more",
+    "calm": "the recorder could keep up again",
+}
+
+
+def _picture(data: Mapping[str, Any]) -> str:
+    why = _STEPS.get(_said(data, "reason"), "the log does not say why")
+    width, height, fps = (data.get(name) for name in ("width", "height", "fps"))
+    return f"From here on the picture had {width} by {height} dots, {fps} frames a second: {why}."
+
+
 _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     words.JOURNEY_BEGAN: lambda data: "The journey began.",
     words.CONSENT: _consent,
@@ -129,6 +142,7 @@ _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "failed": lambda data: f"Recording failed: {_listed(data.get('faults'))}.",
     "fault": lambda data: f"A fault began: {_said(data, 'kind')}.",
     "fault-cleared": lambda data: f"The fault was over: {_said(data, 'kind')}.",
+    "picture": _picture,
     "clock-changed": _clock_changed,
 }
 

@@ -22,7 +22,8 @@ class MemorySegment:
 
     def write(self, data: bytes, mark: Durable) -> None:
         with self.card.acting("write", self.number):
-            self.data += data
+            if self.card.keeps:
+                self.data += data
             self.mark = mark
 
     def maintain(self, now_ns: int) -> Durable | None:
@@ -36,12 +37,15 @@ class MemorySegment:
 
 
 class MemoryCard:
-    """Keeps segments by number. ``before(what, number)`` is called first, and may block or raise."""
+    """Keeps segments by number. ``before(what, number)`` is called first, and may block or raise.
 
-    def __init__(self, before: Callable[[str, int], None] = lambda what, number: None) -> None:
+    ``keeps``: what is in them, too.
+    """
+
+    def __init__(self, before: Callable[[str, int], None] = lambda what, number: None, *, keeps: bool = True) -> None:
         self.segments: dict[int, MemorySegment] = {}
         self.threads: set[str] = set()
-        self._before = before
+        self._before, self.keeps = before, keeps
         self._changed = threading.Condition()
 
     def __call__(self, number: int, first_captured_ns: int) -> MemorySegment:

@@ -13,6 +13,7 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
@@ -231,6 +232,7 @@ class StandInCamera:
     frames: list[Drawn] = field(default_factory=list)
     asked: dict[str, Any] = field(default_factory=dict)
     held: bool = False
+    loses: bool = False  # frames that no buffer is free for, as sensors do; else they wait
     silent_from: int | None = None
     timeless_from: int | None = None
     stop_hangs: threading.Event | None = None
@@ -295,6 +297,8 @@ class StandInCamera:
 
     def start(self, controls: dict[ControlId, Any]) -> None:
         self.asked = {control.name: value for control, value in controls.items()}
+        shortest_us = self.asked.get("FrameDurationLimits", (1,))[0]
+        self._rate = min(Fraction(self.fps), Fraction(1_000_000, shortest_us))
         self._running = True
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -313,15 +317,19 @@ class StandInCamera:
         pace = threading.Event()
         began_ns, index = boottime_ns(), 0
         while True:
-            pace.wait(max(0.0, (began_ns - boottime_ns()) / NS_PER_S + index / self.fps))
+            pace.wait(max(0.0, (began_ns - boottime_ns()) / NS_PER_S + index / self._rate))
             self.draw(index)
             silent = self.silent_from is not None and index >= self.silent_from
             with self._changed:
-                self._changed.wait_for(lambda: (self._queued and not silent) or not self._running)  # noqa: B023
+                lost = self.loses and not self._queued
+                self._changed.wait_for(lambda: lost or (self._queued and not silent) or not self._running)  # noqa: B023
                 if not self._running:
                     return
+                if lost:
+                    index += 1
+                    continue
                 request = self._queued.pop(0)
-            captured_ns = began_ns + round(index * NS_PER_S / self.fps)
+            captured_ns = began_ns + round(index * NS_PER_S / self._rate)
             shade = 60 + index % 120
             for stream, buffer in request.buffers.items():
                 _paint(stream, buffer, shade)
@@ -329,7 +337,7 @@ class StandInCamera:
             timeless = self.timeless_from is not None and index >= self.timeless_from
             request.metadata = {} if timeless else {SENSOR_TIMESTAMP: captured_ns}
             if self.is_pi:
-                request.metadata[ControlId("FrameDuration")] = 1_000_000 // self.fps
+                request.metadata[ControlId("FrameDuration")] = int(1_000_000 / self._rate)
             request.status = Request.Status.Complete
             MANAGER.completed(request)
             index += 1

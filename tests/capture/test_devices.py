@@ -17,10 +17,12 @@ from recorder.capture.file import FileCamera, FileMicrophone
 from recorder.capture.pipeline import warm_up
 from recorder.capture.player import Player
 from recorder.capture.ports import AudioBlock, VideoFormat, VideoPacket
+from recorder.capture.stepping import STEPS
 from recorder.capture.synthetic import SyntheticCamera, SyntheticMicrophone
 from recorder.capture.testtone import one_second
 from recorder.config import AudioConfig, CameraConfig, Config, KeysConfig, MicrophoneConfig, PanelConfig, StoreConfig
 from recorder.errors import DeviceAbsentError
+from recorder.events import Event
 from recorder.timekeeping import boottime_ns
 from tests.capture.clips import CARPHONE, sound_only, three_bars
 from tests.capture.test_stamp import read as read_stamp
@@ -80,6 +82,19 @@ def test_the_clips_own_sound_is_the_default_and_shares_its_scene(tmp_path: Path)
         frames = Fraction(later.captured_ns - first.captured_ns, S) * Fraction(30_000, 1001)
         assert abs(frames - round(frames)) < Fraction(1, 1000), "the scene has run on meanwhile"
         assert (made.camera._clip is made.microphone._clip) is shared
+
+
+def test_a_camera_steps_down_only_where_it_may_and_is_heard() -> None:
+    """``step_down = false``, or nobody to tell: the picture stays what it is."""
+    told: list[Event] = []
+
+    def steps(tell: Callable[[Event], None] | None, *, step_down: bool) -> int:
+        made = make_devices(config(CameraConfig(kind="synthetic", step_down=step_down), SYNTHETIC), tell)
+        assert isinstance(made.camera, SyntheticCamera)
+        return len(made.camera._pace._steps)
+
+    assert steps(told.append, step_down=True) == len(STEPS)
+    assert (steps(told.append, step_down=False), steps(None, step_down=True)) == (1, 1)
 
 
 def test_a_file_without_a_path_is_a_mistake_of_the_caller() -> None:

@@ -98,6 +98,20 @@ def test_a_device_that_reports_a_failure_is_closed_and_opened_anew() -> None:
     assert bench.inbox.events == [RAISED, CLEARED]
 
 
+def test_a_device_that_wants_another_picture_is_opened_anew_at_once() -> None:
+    """Nothing is wrong with it: no fault, no pause."""
+    bench = Bench(ScriptedMicrophone())
+    bench.keeper.want(True)
+    bench.microphone.opened.get(timeout=5)
+    began_s = time.monotonic()
+    bench.microphone.on_failure(DeviceFailure("The computer slows down for heat.", reopen=True))
+    assert bench.microphone.opened.get(timeout=5) == 2
+    assert time.monotonic() - began_s < 0.5
+    assert bench.microphone.closings == 1
+    bench.end()
+    assert bench.inbox.events == []
+
+
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("delivers_first", [True, False])
 def test_a_device_that_says_nothing_is_taken_for_dead(delivers_first: bool) -> None:

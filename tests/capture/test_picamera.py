@@ -4,6 +4,7 @@ What a sensor, its ISP and the hardware encoder do is not shown here (hardware/R
 """
 
 import importlib.util
+import itertools
 import logging
 import queue
 import subprocess
@@ -19,11 +20,14 @@ import av
 import numpy as np
 import pytest
 
+from recorder.capture import stepping
 from recorder.capture.opening import RELEASE_WITHIN_S
+from recorder.capture.pace import Pace
 from recorder.capture.picamera import FIRST_PICTURE_WITHIN_S, PiCamera
 from recorder.capture.picamera_settings import PiCameraSettings
 from recorder.capture.ports import DeviceFailure, VideoFormat, VideoPacket
 from recorder.capture.stamp import Stamp
+from recorder.capture.stepping import STEPS
 from recorder.errors import DeviceAbsentError, DeviceLostError
 from tests.capture.libcamera_stand_in import (
     MANAGER,
@@ -280,6 +284,67 @@ def test_small_pictures_to_look_at(sensor: StandInCamera, viewer: Viewer) -> Non
     assert 3 <= len(seen) <= 4
     assert {(look.shape, int(look.min()) == int(look.max())) for look in seen} == {((240, 320), True)}
     assert seen[0].max() == sensor.frames[0].shade
+
+
+def test_where_it_grows_too_hot_it_asks_to_be_opened_anew(sensor: StandInCamera, viewer: Viewer) -> None:
+    """Once; and then gives half of the frames, each twice as long. Nothing is reported as a failure of the camera."""
+    hot: list[bool] = []
+    camera = PiCamera(SETTINGS, VEHICLE, pace=Pace(is_hot=lambda: bool(hot)))
+    full = viewer.open(camera)
+    viewer.see(20)
+    hot.append(True)
+    asked = viewer.failures.get(timeout=WITHIN_S)
+    assert asked == DeviceFailure("The computer slows down for heat.", reopen=True)
+    camera.close()
+    viewer.rest()
+
+    less = viewer.open(camera)
+    packets = viewer.see(10)
+    camera.close()
+    assert viewer.failures.empty()
+    assert (full.fps, less.fps, (less.width, less.height)) == (Fraction(30), Fraction(15), (640, 480))
+    assert sensor.asked["FrameDurationLimits"] == (66_667, 66_667)
+    assert {packet.duration_ns // 1_000_000 for packet in packets} == {66}
+    assert {round((b.captured_ns - a.captured_ns) / 1e6) for a, b in itertools.pairwise(packets)} == {67}
+
+
+def test_an_encoder_that_cannot_keep_up_is_given_less_to_do(viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real encoder, made too slow: the sensor loses frames for want of buffers, which their times tell."""
+    from picamera2.encoders import LibavH264Encoder  # noqa: PLC0415 - on the stand-in
+
+    encode = LibavH264Encoder._encode
+
+    def slowly(encoder: object, stream: object, request: object) -> None:
+        threading.Event().wait(0.05)
+        encode(encoder, stream, request)
+
+    monkeypatch.setattr(LibavH264Encoder, "_encode", slowly)
+    monkeypatch.setattr(stepping, "DOWN_AFTER_NS", 500_000_000)
+    MANAGER.cameras[:] = [StandInCamera(loses=True)]
+    camera = PiCamera(SETTINGS, VEHICLE, pace=Pace(is_hot=lambda: False))
+    viewer.open(camera)
+    asked = viewer.failures.get(timeout=WITHIN_S)
+    assert asked == DeviceFailure("The encoder could not keep up.", reopen=True)
+    camera.close()
+    viewer.rest()
+    assert viewer.open(camera).fps == 15
+    viewer.see(15)
+    camera.close()
+    assert viewer.failures.empty()
+
+
+def test_settings_at_each_step() -> None:
+    """Fewer frames, then smaller; in the dark never faster than that, and a GOP lasts as long as before."""
+    settings = replace(SETTINGS, width=1280, height=720, slowest_fps=Fraction(12), gop_s=0.5)
+    at = [settings.at(step) for step in STEPS]
+    assert [(s.width, s.height, s.fps, s.slowest_fps) for s in at] == [
+        (1280, 720, Fraction(30), Fraction(12)),
+        (1280, 720, Fraction(15), Fraction(12)),
+        (960, 540, Fraction(15), Fraction(12)),
+        (640, 360, Fraction(10), Fraction(10)),
+    ]
+    assert [(s.bitrate_bps, s.keyframe_every) for s in at] == [(1_000_000, 6), (600_000, 6), (400_000, 6), (200_000, 5)]
+    assert replace(settings, slowest_fps=None).at(STEPS[1]).slowest_fps is None
 
 
 def test_a_slow_listener_costs_no_frame(sensor: StandInCamera, viewer: Viewer) -> None:

@@ -294,6 +294,26 @@ def test_the_same_parameters_go_on_in_the_same_segment() -> None:
     assert len(bench.end()) == 1
 
 
+def test_frames_of_another_format_begin_a_segment_at_their_keyframe() -> None:
+    """A camera may change its picture without being closed; what is lost with the first keyframe comes with the next.
+
+    Each frame says what it is in, so none is recorded under the parameter sets of another.
+    """
+    other = replace(FORMAT, width=48)
+    bench = Bench(length_s=60, with_sound=False)
+    bench.open_camera()
+    bench.run(2, microphone=False)
+    for n in range(1, 50):  # the frame that began it was lost on the way
+        frame = picture(bench.now_ns + n * FRAME_NS, key=n % 25 == 0)
+        bench.recording.picture(replace(frame, video=other))
+    first, second = bench.end()
+    assert (first.reason, second.first_ns) == ("rotation", ORIGIN + 2 * S + 25 * FRAME_NS)
+    assert first.facts is not None
+    assert second.facts is not None
+    assert (first.facts.video_frames, second.facts.video_frames) == (50, 25)
+    assert [gap["until_ns"] - gap["from_ns"] for gap in second.facts.gaps] == [25 * FRAME_NS]
+
+
 def test_frames_before_a_keyframe_and_out_of_order_are_not_recorded() -> None:
     """A frame that cannot be decoded, or that time has passed, would only disturb the ones that can."""
     bench = Bench(with_sound=False)

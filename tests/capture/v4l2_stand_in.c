@@ -22,7 +22,7 @@
 
 static struct { uint32_t fourcc; int width, height; } format;
 static struct { uint32_t fourcc; int count; const uint8_t *data[PICTURES]; uint32_t size[PICTURES]; } offered[4];
-static int offers, device = -1, non_block, streaming, absent, frozen, queue[BUFFERS], queued, fps = 30;
+static int offers, device = -1, non_block, streaming, absent, frozen, hanging, queue[BUFFERS], queued, fps = 30;
 static int64_t began_us;
 static uint32_t frame;
 
@@ -41,7 +41,9 @@ void stand_in_picture(const uint8_t *data, uint32_t size)
 }
 
 void stand_in_unplug(void) { absent = 1; }
+void stand_in_plug_in(void) { absent = 0; }
 void stand_in_freeze(int is_frozen) { frozen = is_frozen; }
+void stand_in_hang(void) { hanging = 1; }
 int stand_in_is_open(void) { return device >= 0; }
 int64_t stand_in_began_us(void) { return began_us; }
 
@@ -78,6 +80,7 @@ static int dequeue(struct v4l2_buffer *buffer)
 
 static int answer(unsigned long request, void *argument)
 {
+    while (hanging) pause(); /* as a driver that waits for its hardware for ever */
     if (absent) return fail(ENODEV);
     switch (request) {
     case VIDIOC_QUERYCAP: {

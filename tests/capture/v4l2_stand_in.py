@@ -93,5 +93,15 @@ class V4l2Camera:
     def unplug(self) -> None:
         self._library.stand_in_unplug()
 
+    def plug_in(self) -> None:
+        self._library.stand_in_plug_in()
+
     def freeze(self) -> None:
         self._library.stand_in_freeze(1)
+
+    def thaw(self) -> None:
+        self._library.stand_in_freeze(0)
+
+    def hang(self) -> None:
+        """No call into the driver returns any more."""
+        self._library.stand_in_hang()

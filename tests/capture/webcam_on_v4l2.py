@@ -10,8 +10,10 @@ import av
 import numpy as np
 import pytest
 
+from recorder.capture.pace import Pace
 from recorder.capture.ports import Camera, DeviceFailure, VideoFormat, VideoPacket
 from recorder.capture.stamp import Stamp
+from recorder.capture.stepping import STEPS
 from recorder.capture.webcam import Webcam, WebcamSettings
 from recorder.capture.webcam_source import ENCODINGS, v4l2
 from recorder.errors import DeviceAbsentError
@@ -68,9 +70,9 @@ class Viewer:
         return [self.packets.get(timeout=WITHIN_S) for _ in range(count)]
 
 
-def new_webcam(encodings: tuple) -> Webcam:
+def new_webcam(encodings: tuple, pace: Pace | None = None) -> Webcam:
     settings = WebcamSettings(WIDTH, HEIGHT, Fraction(FPS), 300_000, encodings)
-    return Webcam(v4l2(DEVICE, WIDTH, HEIGHT, Fraction(FPS)), settings, VEHICLE)
+    return Webcam(v4l2(DEVICE, WIDTH, HEIGHT, Fraction(FPS)), settings, VEHICLE, pace)
 
 
 def decoded(video: VideoFormat, packets: list[VideoPacket]) -> list[np.ndarray]:
@@ -168,6 +170,29 @@ def test_a_broken_frame_is_left_out(webcam: Callable[..., Webcam]) -> None:
     camera.close()
     assert times_are_the_cameras(device, packets[:5])
     assert packets[5].captured_ns - packets[4].captured_ns == pytest.approx(2e9 / FPS, abs=1e5)
+    assert viewer.failures.empty()
+
+
+@pytest.mark.parametrize("offer", ["raw", "mjpeg"])
+def test_a_computer_that_grows_too_hot_leaves_frames_out(offer: str) -> None:
+    """Every other one, which is not even decoded; and what is recorded is smaller, each frame where it belongs."""
+    name, pictures = OFFERS[offer]
+    device, viewer = V4l2Camera({name: pictures()}), Viewer()
+    looks = iter(range(1000))
+    camera = new_webcam(ENCODINGS, Pace(is_hot=lambda: next(looks) == 1, steps=(STEPS[0], STEPS[2])))
+    full = viewer.open(camera)
+    packets = viewer.see(40)
+    camera.close()
+    before, after = ([p for p in packets if p.video == video] for video in dict.fromkeys(p.video for p in packets))
+    assert (before[0].video, after[0].is_keyframe, len(before) + len(after)) == (full, True, 40)
+    assert (after[0].video.width, after[0].video.height) == (WIDTH * 3 // 4, HEIGHT * 3 // 4)
+    assert times_are_the_cameras(device, before)
+    frames = [round((p.captured_ns - after[0].captured_ns) * FPS / 1e9) for p in after]
+    assert frames == list(range(0, 2 * len(after), 2))
+    assert after[0].captured_ns - before[-1].captured_ns == pytest.approx(1e9 / FPS, abs=1e5)
+    first = len(before)
+    for index, picture in enumerate(decoded(after[0].video, after)):
+        assert abs(picture[100:].mean() - shade_of(first + 2 * index)) < 4
     assert viewer.failures.empty()
 
 

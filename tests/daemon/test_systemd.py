@@ -2,13 +2,15 @@
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from recorder.systemd import Notifier
-from recorder.watchdog import STALE_S, Watchdog
+from recorder.watchdog import EXIT_STUCK, STALE_S, Watchdog
 
 
 @pytest.fixture
@@ -73,3 +75,25 @@ def test_a_thread_that_stopped_going_round_starves_the_watchdog(manager: socket.
     manager.settimeout(0.2)
     with pytest.raises(TimeoutError):
         manager.recv(100)
+
+
+SPEECHLESS = """
+import threading
+from recorder import daemon, watchdog
+
+def no_memory(*_, **__):
+    raise MemoryError
+
+watchdog.log.critical = daemon.log.critical = no_memory
+threading.excepthook = daemon._end_with_thread
+dies = threading.Thread(target=no_memory)
+dies.start()
+dies.join()
+print("alive")
+"""
+
+
+def test_a_thread_that_died_ends_the_process_even_where_nothing_can_be_said() -> None:
+    """Without memory for so much as a line of log: exit 70, so that lens and microphone are let go of."""
+    ended = subprocess.run([sys.executable, "-c", SPEECHLESS], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (EXIT_STUCK, "")

@@ -28,6 +28,7 @@ kind = "{camera}"
 width = {width}
 height = {height}
 fps = {fps}
+step_down = false
 [microphone]
 kind = "{camera}"
 [segments]

@@ -160,6 +160,37 @@ def test_impaired_and_back() -> None:
     assert script.journey.name is S.RECORDING
 
 
+def test_what_waits_for_a_slow_card_is_waited_for() -> None:
+    """A card that does not answer for a minute makes nothing durable, and nothing is lost: the devices stay open.
+
+    Once it answers, what waited has five seconds to become durable; then nothing left is Failed, as ever.
+    """
+    script = recording()
+    script.tell(on.DurableStale("audio"), on.DurableStale("video"), on.FaultRaised("card-slow"))
+    for _ in range(600):
+        assert script.wait(0.1) == []
+    assert (script.journey.name, script.journey.devices_open) == (S.IMPAIRED, True)
+    saved = script.journey
+    script.tell(on.FaultCleared("card-slow"))
+    assert script.wait(4.9) == []
+    script.tell(on.FirstDurable("video"), on.FirstDurable("audio"))
+    assert script.journey.name is S.RECORDING
+
+    script.journey = saved
+    script.tell(on.FaultCleared("card-slow"))
+    assert script.wait(5.1)[0] == do.StopCapture("fault")
+    assert script.journey.name is S.FAILED
+
+
+def test_a_card_that_is_slow_from_the_start_is_waited_for() -> None:
+    """Five seconds after the consent that is Impaired, and not Failed."""
+    script = starting()
+    script.tell(on.FaultRaised("card-slow"))
+    script.wait(5.1)
+    script.wait(60.0)
+    assert (script.journey.name, script.journey.devices_open) == (S.IMPAIRED, True)
+
+
 def test_impaired_with_nothing_left_fails_after_five_seconds() -> None:
     """Losing both media, one after the other, ends in Failed and a retry."""
     script = recording()
@@ -333,6 +364,15 @@ def test_an_export_is_shown_and_said() -> None:
     script.tell(on.StickInserted("/c"))
     assert script.tell(on.NothingToExport()) == [do.Say(Phrase.NOTHING_TO_EXPORT)]
     assert (script.journey.exporting, script.journey.name) == (False, S.RECORDING)
+
+
+def test_a_smaller_picture_is_logged() -> None:
+    """And nothing else: what is recorded is whole."""
+    script = recording()
+    assert script.tell(on.PictureStepped(960, 540, 15.0, "hot")) == [
+        do.Note("picture", {"width": 960, "height": 540, "fps": 15.0, "reason": "hot"})
+    ]
+    assert script.journey.name is S.RECORDING
 
 
 def test_a_clock_change_is_logged() -> None:

@@ -14,7 +14,7 @@ from recorder.journey import TABLE, Capture, Journey, Settings, StateName, diagr
 from tests.journey.scripts import ID
 
 ROOT = Path(__file__).parents[2]
-FAULTS = ("camera", "clock")
+FAULTS = ("card-slow", "clock")  # of those that change the state, the one with a meaning of its own
 
 EVENTS: tuple[Event, ...] = (
     on.IgnitionOn(),
@@ -34,6 +34,7 @@ EVENTS: tuple[Event, ...] = (
     on.DurableStale("audio"),
     *(on.FaultRaised(kind) for kind in FAULTS),
     *(on.FaultCleared(kind) for kind in FAULTS),
+    on.PictureStepped(640, 360, 15.0, "slow"),
     on.Sealed(),
     on.StickInserted("/stick"),
     on.ExportDone(),

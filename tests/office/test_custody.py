@@ -51,6 +51,7 @@ def test_particulars() -> None:
         entry("fault", {"kind": "microphone"}, 4),
         entry("failed", {"faults": ["camera", "card"]}, 5),
         entry("clock-changed", {"step_s": -3600.0, "quality": "synchronised"}, 6),
+        entry("picture", {"width": 960, "height": 540, "fps": 15.0, "reason": "hot"}, 6),
         entry("journey-ended", {"reason": "power-cut"}, 7),
     ]
     assert [moment.text for moment in story(entries)] == [
@@ -60,6 +61,7 @@ def test_particulars() -> None:
         "A fault began: microphone.",
         "Recording failed: camera, card.",
         "The recorder's clock was set by -3600.0 s; it is set by the network now.",
+        "From here on the picture had 960 by 540 dots, 15.0 frames a second: the recorder was too hot for more.",
         "The journey ended: the power failed.",
     ]
 
@@ -85,7 +87,9 @@ def test_segments_have_their_times_hashes_and_gaps() -> None:
     st.lists(
         st.builds(
             entry,
-            st.sampled_from([*SAID, words.SEGMENT_OPENED, words.SEGMENT_SEALED, words.HOLD, "clock-changed", "fault"]),
+            st.sampled_from(
+                [*SAID, words.SEGMENT_OPENED, words.SEGMENT_SEALED, words.HOLD, "clock-changed", "fault", "picture"]
+            ),
             st.dictionaries(st.sampled_from(MEMBERS), ANY, max_size=4),
             st.integers(1, 50),
         ),

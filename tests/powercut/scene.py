@@ -33,6 +33,7 @@ recipients = ["{recipient}"]
 width = {width}
 height = {height}
 fps = {fps}
+step_down = false
 [microphone]
 kind = "{kind}"
 [segments]

@@ -33,6 +33,7 @@ width = {width}
 height = {height}
 fps = 5
 bitrate_bps = 1000000
+step_down = false
 [microphone]
 {microphone}
 [segments]
