@@ -56,7 +56,7 @@ class Copying:
                 self._copy = told
                 return begun
             case "export-failing":
-                self._problem = str(arguments["reason"])
+                self._problem = self._problem or str(arguments["reason"])  # what follows from it is told as well
                 return ()
             case "export-done":
                 return self._end(ExportDone())
