@@ -1,7 +1,7 @@
 """A recorder with real footage on its card, for what export and office do with it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,13 @@ VEHICLE = "Van 3"
 
 @dataclass
 class Van:
-    """One vehicle's recorder. ``progress``: what the last export told."""
+    """One vehicle's recorder. ``progress``: what the last export told; ``watch`` is called before each of it."""
 
     store: Store
     clock: FakeClock
     identity: X25519Identity
     progress: list[tuple[int, int]] = field(default_factory=list)
+    watch: Callable[[], object] = field(default=lambda: None)
 
     @classmethod
     def build(cls, folder: Path) -> "Van":
@@ -77,8 +78,12 @@ class Van:
             vehicle=vehicle,
             recipients=[self.identity.recipient],
             journeys=journeys,
-            progress=lambda done, total: self.progress.append((done, total)),
+            progress=self._note,
         )
+
+    def _note(self, done_bytes: int, total_bytes: int) -> None:
+        self.watch()
+        self.progress.append((done_bytes, total_bytes))
 
 
 def journey_folder(folder: Path, journey: str, vehicle: str = VEHICLE) -> Path:
