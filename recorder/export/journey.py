@@ -116,19 +116,20 @@ class JourneyExporter:
 
     def _copy(self, sources: Sequence[Source], folder: Path) -> _Segments:
         entries, unchecked, gone = [], [], []
-        for source in sources:
-            path = folder / source.name
-            try:
-                entry = self._found(source, path)
-                if entry is None:
-                    draft = self.stick.write(path, self._counted(source.pieces()))
-                    self.stick.publish(draft)
-                    entry = _entry(draft)
-                    unchecked.append(entry)
-            except SegmentGoneError:
-                gone.append(LeftOut(source.number, "it was deleted while the export ran"))
-            else:
-                entries.append(entry)
+        with self.stick.publishing() as publish:
+            for source in sources:
+                path = folder / source.name
+                try:
+                    entry = self._found(source, path)
+                    if entry is None:
+                        draft = self.stick.write(path, self._counted(source.pieces()))
+                        publish(draft)
+                        entry = _entry(draft)
+                        unchecked.append(entry)
+                except SegmentGoneError:
+                    gone.append(LeftOut(source.number, "it was deleted while the export ran"))
+                else:
+                    entries.append(entry)
         return _Segments(tuple(entries), tuple(unchecked), tuple(gone))
 
     def _found(self, source: Source, path: Path) -> FileEntry | None:
