@@ -6,7 +6,7 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -87,3 +87,23 @@ def pull_out(at: Path) -> None:
         fcntl.ioctl(fd, _SHUTDOWN, struct.pack("I", _WITHOUT_FLUSH))
     finally:
         os.close(fd)
+
+
+class Port:
+    """Where sticks are plugged in, one at a time: ``image`` survives, what was only in memory does not."""
+
+    def __init__(self, folder: Path, size_bytes: int = 32 * MIB) -> None:
+        self._mounter = Mounter(folder / "place", "root")
+        self._mounter.place.mkdir()
+        self.image = make_image(folder / "stick.img", "ext4", "CABINEXPORT", size_bytes)
+        self._plugged = ExitStack()
+
+    def plug(self) -> Path:
+        """In, anew if it was in; where it is mounted."""
+        self.unplug()
+        disk = self._plugged.enter_context(plugged(self.image))
+        return self._plugged.enter_context(mounted(self._mounter, disk))
+
+    def unplug(self) -> None:
+        """Let go, and out."""
+        self._plugged.close()

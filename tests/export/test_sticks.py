@@ -1,4 +1,4 @@
-"""Whole exports onto real filesystems: several journeys, a full stick, one that is pulled out, one that is a trap.
+"""Whole exports onto real filesystems: several journeys, a full stick, one that is pulled out.
 
 Each ends with what counts: ``verify``, as the office types it, calls all of it attested.
 """
@@ -7,46 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from recorder.errors import ExportError
-from recorder.export.mounting import Mounter
 from recorder.office.bundle import verify
-from tests.export.disks import MIB, make_image, mounted, plugged, pull_out
+from tests.export.disks import MIB, Port, pull_out
 from tests.export.van import Van
 from tests.vault.kit import assert_logs_sound
-
-
-class Socket:
-    """Where sticks are plugged in, one at a time: ``image`` survives, what was only in memory does not."""
-
-    def __init__(self, folder: Path, size_bytes: int = 32 * MIB) -> None:
-        self._mounter = Mounter(folder / "place", "root")
-        self._mounter.place.mkdir()
-        self.image = make_image(folder / "stick.img", "ext4", "CABINEXPORT", size_bytes)
-        self._plugged = ExitStack()
-
-    def plug(self) -> Path:
-        """In, anew if it was in; where it is mounted."""
-        self.unplug()
-        disk = self._plugged.enter_context(plugged(self.image))
-        return self._plugged.enter_context(mounted(self._mounter, disk))
-
-    def unplug(self) -> None:
-        """Let go, and out."""
-        self._plugged.close()
-
-
-@pytest.fixture
-def socket_(tmp_path: Path) -> Iterator[Socket]:
-    usb = Socket(tmp_path)
-    yield usb
-    usb.unplug()
 
 
 def attested(van: Van, root: Path) -> str:
@@ -67,20 +37,20 @@ def recorded(van: Van, journey: str) -> set[bytes]:
     return {path.read_bytes() for path in folder.rglob("*.mp4.age")}
 
 
-def test_several_journeys(van: Van, segments: list[bytes], socket_: Socket) -> None:
+def test_several_journeys(van: Van, segments: list[bytes], usb: Port) -> None:
     """All that is held, onto one stick; what is read after it was plugged in anew is attested."""
     journeys = [van.held_journey(*segments[:count]) for count in (1, 3, 2)]
-    report = van.export(socket_.plug(), *journeys)
+    report = van.export(usb.plug(), *journeys)
     assert [(done.journey, done.copied) for done in report.journeys] == list(zip(journeys, (1, 3, 2), strict=True))
-    root = socket_.plug()
+    root = usb.plug()
     assert len(list(root.rglob("*.mp4.age"))) == 6
     attested(van, root)
 
 
-def test_a_full_stick_is_refused_before_anything_is_written(van: Van, segments: list[bytes], socket_: Socket) -> None:
+def test_a_full_stick_is_refused_before_anything_is_written(van: Van, segments: list[bytes], usb: Port) -> None:
     """What is missing would not fit; not one byte of the stick changes, and the next one, with room, is filled."""
     journey = van.held_journey(*segments)
-    root = socket_.plug()
+    root = usb.plug()
     filler = root / "holiday.jpg"
     filler.write_bytes(bytes(os.statvfs(root).f_bavail * os.statvfs(root).f_frsize - 4 * MIB))
     ledger = van.store.ledger.path.read_bytes()
@@ -93,7 +63,7 @@ def test_a_full_stick_is_refused_before_anything_is_written(van: Van, segments: 
     attested(van, root)
 
 
-def test_pulled_out_at_any_moment(van: Van, segments: list[bytes], socket_: Socket) -> None:
+def test_pulled_out_at_any_moment(van: Van, segments: list[bytes], usb: Port) -> None:
     """Copying or reading back: one sentence, nothing lost on the recorder, whole or not there; then it goes on."""
     journeys = [van.held_journey(*segments[:2]), van.held_journey(segments[2])]
     good = set[bytes]().union(*(recorded(van, journey) for journey in journeys))
@@ -101,12 +71,12 @@ def test_pulled_out_at_any_moment(van: Van, segments: list[bytes], socket_: Sock
     moments = len(van.progress)
     assert moments > 8
     for moment in range(moments):
-        root = socket_.plug()
+        root = usb.plug()
         van.watch = partial(_pull_at, van, root, moment)
         with pytest.raises(ExportError, match="perhaps pulled out; plug it in and export again"):
             van.export(root, *journeys)
         van.watch = lambda: None
-        root = socket_.plug()
+        root = usb.plug()
         assert {path.read_bytes() for path in root.rglob("[0-9]*.mp4.age")} <= good, moment
         for journey in journeys:
             assert van.store.journey(journey).problems == ()
