@@ -160,9 +160,9 @@ def export(target: Path, journey_ids: tuple[str, ...], told_later: bool, config_
     """Copy held journeys (or the one named) into DIR, read them back, and log it. DIR is then a bundle."""
     config = load(config_path)
     from recorder import exporting  # noqa: PLC0415
-    from recorder.progress import progress_bar  # noqa: PLC0415
+    from recorder.progress import copy_bars  # noqa: PLC0415
 
-    with progress_bar("Copying") as show:
+    with copy_bars() as show:
         report = exporting.export(config, target, journey_ids, show, tells_end=not told_later)
     for line in report.lines:
         click.echo(line)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder.export.bundle import ExportReport, export
+from recorder.export.tally import Progress
 from recorder.export.target import Target
 from recorder.vault.age import X25519Identity
 from recorder.vault.journal import DeviceKey
@@ -21,7 +22,11 @@ VEHICLE = "Van 3"
 
 @dataclass
 class Van:
-    """One vehicle's recorder. ``progress``: what the last export told; ``watch`` is called before each of it."""
+    """One vehicle's recorder.
+
+    ``progress``: bytes copied and read back, and twice the size of all, as the last export told them; ``watch`` is
+    called before each.
+    """
 
     store: Store
     clock: FakeClock
@@ -81,9 +86,9 @@ class Van:
             progress=self._note,
         )
 
-    def _note(self, done_bytes: int, total_bytes: int) -> None:
+    def _note(self, progress: Progress) -> None:
         self.watch()
-        self.progress.append((done_bytes, total_bytes))
+        self.progress.append((progress.copied_bytes + progress.checked_bytes, 2 * progress.size_bytes))
 
 
 def journey_folder(folder: Path, journey: str, vehicle: str = VEHICLE) -> Path:

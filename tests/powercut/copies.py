@@ -1,4 +1,4 @@
-"""Copies onto a stick, each killed at its n-th call that changes the stick: ``python -m tests.powercut.copies FOLDER``.
+"""Copies onto a stick, each killed at its n-th call that changes the stick: ``python -m tests.powercut.copies``.
 
 Runs under the shim. A copy is a fork of this process, so that nothing it had in memory survives; this process then
 looks at what is left, copies again and verifies. Prints one line of JSON: the calls of a copy, and what was broken.
@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from recorder.errors import RecorderError
@@ -17,6 +18,7 @@ from tests.powercut import shim
 from tests.powercut.shim import Cut, How
 from tests.vault.kit import assert_logs_sound
 
+_MEMORY = "/dev/shm"  # noqa: S108 - only a directory of tempfile's own in it
 _FAILED = 9
 _SEGMENT_BYTES = 200_000
 
@@ -27,14 +29,16 @@ class Copies:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._van = Van.build(folder / "van")
-        footage = [os.urandom(_SEGMENT_BYTES) for _ in range(3)]
-        self._journeys = [self._van.held_journey(*footage[:2]), self._van.held_journey(footage[2])]
+        self._journeys = [self._van.held_journey(os.urandom(_SEGMENT_BYTES)) for _ in range(2)]
+        shutil.copytree(self._van.store.root, folder / "before")
         self._good = set(self._whole(self._copied(folder / "good")))
 
     def cut_at(self, cut: Cut) -> tuple[bool, list[str]]:
         """Whether the copy came so far, and what is broken after it and the next one."""
         stick = self._folder / "stick"
         stick.mkdir()
+        shutil.rmtree(self._van.store.root)  # what copies have logged makes each take longer than the last
+        shutil.copytree(self._folder / "before", self._van.store.root)
         pid = os.fork()
         if pid == 0:
             self._copy_and_end(cut, stick)
@@ -85,4 +89,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    with tempfile.TemporaryDirectory(dir=_MEMORY if Path(_MEMORY).is_dir() else None) as name:
+        main(Path(name))

@@ -11,10 +11,10 @@ CALLS = 40
 """A copy of two journeys makes more than this: folders, files, writes, syncs, names."""
 
 
-def test_killed_at_every_call(library: Path, tmp_path: Path) -> None:
+def test_killed_at_every_call(library: Path) -> None:
     """Before each call that changes the stick, and in the middle of each write."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.powercut.copies", tmp_path],
+        [sys.executable, "-m", "tests.powercut.copies"],
         env=preloaded(library), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
