@@ -51,7 +51,7 @@ def test_a_copy_from_beginning_to_end(command: str, arguments: dict[str, Any], e
 
 
 def test_a_reason_that_went_ahead_counts() -> None:
-    """The copy knows why it failed, systemd only that it did; the first reason is the cause. It is this copy's alone."""
+    """The copy knows why it failed, systemd only that it did; the first reason is the cause, of this copy alone."""
     copying = Copying()
     copying.hear("export-began", {"target": "/stick"}, 1.0)
     assert copying.hear("export-failing", {"reason": "It is full."}, 2.0) == ()
