@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -160,9 +160,9 @@ def export(target: Path, journey_ids: tuple[str, ...], told_later: bool, config_
     """Copy held journeys (or the one named) into DIR, read them back, and log it. DIR is then a bundle."""
     config = load(config_path)
     from recorder import exporting  # noqa: PLC0415
-    from recorder.progress import progress_bar  # noqa: PLC0415
+    from recorder.progress import copy_bars  # noqa: PLC0415
 
-    with progress_bar("Copying") as show:
+    with copy_bars() as show:
         report = exporting.export(config, target, journey_ids, show, tells_end=not told_later)
     for line in report.lines:
         click.echo(line)
@@ -178,6 +178,19 @@ def ignition(config_path: Path) -> int:
     on = ignition_on(load(config_path, places=False))
     click.echo(f"The ignition is {'on' if on else 'off'}.")
     return 0 if on else 1
+
+
+@cli.command(hidden=True)
+@click.argument("step", type=click.Choice(["check", "mount", "release"]))
+@click.argument("name")
+@CONFIG
+def stick(step: Literal["check", "mount", "release"], name: str, config_path: Path) -> int:
+    """Root's part of the copy onto the partition NAME; for the export unit alone."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    from recorder.plugged import take_step  # noqa: PLC0415
+
+    take_step(step, name, config_path)
+    return 0
 
 
 @cli.command(hidden=True)

@@ -6,10 +6,11 @@ that is silent for too long has failed, so that no dead one keeps a parked recor
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from recorder.events import Event, ExportDone, ExportFailed, NothingToExport, StickInserted
+from recorder.export.tally import Progress
 
 COMMANDS = (
     "export-began",
@@ -24,11 +25,10 @@ SILENT_S = 1800.0  # progress is told each second; a stick that is being written
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """A copy that runs. Each byte counts twice: once copied, once read back."""
+    """A copy that runs."""
 
     target: str
-    done_bytes: int = 0
-    total_bytes: int = 0
+    progress: Progress
 
 
 class Copying:
@@ -42,7 +42,7 @@ class Copying:
     @property
     def shown(self) -> dict[str, Any] | None:
         """The copy that runs, for ``status``."""
-        return None if self._copy is None else asdict(self._copy)
+        return None if self._copy is None else {"target": self._copy.target, **asdict(self._copy.progress)}
 
     def hear(self, command: str, arguments: Mapping[str, Any], now_s: float) -> tuple[Event, ...]:
         """What follows from one of :data:`COMMANDS`. KeyError, TypeError, ValueError where its arguments are wrong."""
@@ -51,12 +51,12 @@ class Copying:
             case "export-began":
                 return self._begin(str(arguments["target"]))
             case "export-progress":
-                told = _Copy(str(arguments["target"]), int(arguments["done_bytes"]), int(arguments["total_bytes"]))
+                told = _Copy(str(arguments["target"]), _progress(arguments))
                 begun = self._begin(told.target) if self._copy is None else ()
                 self._copy = told
                 return begun
             case "export-failing":
-                self._problem = str(arguments["reason"])
+                self._problem = self._problem or str(arguments["reason"])  # what follows from it is told as well
                 return ()
             case "export-done":
                 return self._end(ExportDone())
@@ -74,9 +74,15 @@ class Copying:
         return self._end(ExportFailed(f"Nothing was heard of the copy for {SILENT_S / 60:g} minutes."))
 
     def _begin(self, target: str) -> tuple[Event, ...]:
-        self._copy, self._problem = _Copy(target), None
+        self._copy, self._problem = _Copy(target, Progress(0, 0)), None
         return (StickInserted(target),)
 
     def _end(self, event: Event) -> tuple[Event, ...]:
         self._copy, self._problem = None, None
         return (event,)
+
+
+def _progress(arguments: Mapping[str, Any]) -> Progress:
+    left_s = arguments["left_s"]
+    counts = {field.name: int(arguments[field.name]) for field in fields(Progress) if field.name != "left_s"}
+    return Progress(**counts, left_s=None if left_s is None else float(left_s))

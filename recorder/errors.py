@@ -120,6 +120,14 @@ class NothingHeldError(ExportError, LookupError):
     exit_code = 5
 
 
+class StickError(ExportError):
+    """What was plugged in is meant for the recorder, and cannot be used; or could not be let go."""
+
+
+class ForeignStickError(StickError, LookupError):
+    """What was plugged in is not meant for the recorder: it is left alone, and nobody is told."""
+
+
 class BundleError(RecorderError, ValueError):
     """A bundle is not one, or something in it is wrong."""
 

@@ -5,7 +5,7 @@ short of being killed, the recorder is told (:mod:`recorder.telling`).
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from recorder.assembly import open_store, recipients_of
@@ -13,10 +13,12 @@ from recorder.config import Config
 from recorder.errors import NothingHeldError, RecorderError
 from recorder.export.bundle import ExportReport
 from recorder.export.bundle import export as export_bundle
+from recorder.export.tally import Progress
 from recorder.export.target import Target
-from recorder.progress import Show
 from recorder.runtime import Runtime
 from recorder.telling import Teller
+
+Show = Callable[[Progress], None]
 
 
 def export(
@@ -55,9 +57,9 @@ def _copy(config: Config, folder: Path, journeys: Sequence[str], show: Show, tel
         folder.mkdir(exist_ok=True)
     teller.began()
 
-    def progress(done_bytes: int, total_bytes: int) -> None:
-        show(done_bytes, total_bytes)
-        teller.progress(done_bytes, total_bytes)
+    def tell(progress: Progress) -> None:
+        show(progress)
+        teller.progress(progress)
 
     return export_bundle(
         store,
@@ -65,5 +67,5 @@ def _copy(config: Config, folder: Path, journeys: Sequence[str], show: Show, tel
         vehicle=config.vehicle,
         recipients=recipients_of(config),
         journeys=chosen,
-        progress=progress,
+        progress=tell,
     )

@@ -87,10 +87,21 @@ def _status_lines(answer: dict[str, Any]) -> Iterator[str]:
     yield f"  oldest not held: {oldest}; next deletion: {due}"
     yield f"  clock: {answer['clock']}; deletion: {ERASURE[answer['erasure']]}"
     if answer["export"]:
-        yield f"  copying to {answer['export']['target']}: {answer['export']['done_bytes'] / 1e6:.1f} MB done"
+        yield _copy_line(answer["export"])
     yield f"  faults: {', '.join(answer['faults']) or 'none'}"
     for problem in answer["problems"]:
         yield f"  ! {problem}"
+
+
+def _copy_line(copy: dict[str, Any]) -> str:
+    size_mb, copied_mb, checked_mb = (copy[f"{name}_bytes"] / 1e6 for name in ("size", "copied", "checked"))
+    passes = (
+        f"{copy['copied_files']} of {copy['files']} files copied ({copied_mb:.1f} of {size_mb:.1f} MB)",
+        f"{copy['checked_files']} read back ({checked_mb:.1f} MB)",
+    )
+    left_s = copy["left_s"]
+    left = "" if left_s is None else f"; {left_s / 60:.0f} min left" if left_s >= 90 else f"; {left_s:.0f} s left"
+    return f"  copying to {copy['target']}: {', '.join(passes)}{left}"
 
 
 def journeys(config: Config) -> View:

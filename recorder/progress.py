@@ -2,6 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from recorder.export.tally import Progress as CopyProgress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Show = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
@@ -10,15 +16,32 @@ Show = Callable[[int, int], None]
 @contextmanager
 def progress_bar(title: str) -> Iterator[Show]:
     """A bar on standard error while the block runs."""
-    from rich.console import Console  # noqa: PLC0415 - only staff's commands show progress
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    console = Console(stderr=True)
-    columns = (TextColumn(title), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with _bars() as bar:
         task = bar.add_task(title, total=None)
 
         def show(done_bytes: int, total_bytes: int) -> None:
             bar.update(task, completed=done_bytes, total=total_bytes)
 
         yield show
+
+
+@contextmanager
+def copy_bars() -> Iterator[Callable[[CopyProgress], None]]:
+    """The same for a copy, one bar for each of its two passes."""
+    with _bars() as bars:
+        copying, checking = (bars.add_task(title, total=None) for title in ("Copying", "Reading back"))
+
+        def show(progress: CopyProgress) -> None:
+            bars.update(copying, completed=progress.copied_bytes, total=progress.size_bytes)
+            bars.update(checking, completed=progress.checked_bytes, total=progress.size_bytes)
+
+        yield show
+
+
+def _bars() -> "Progress":
+    from rich.console import Console  # noqa: PLC0415 - only staff's commands show progress
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)

@@ -7,10 +7,12 @@ runs is told after the stick was let go (``cabin-recorder-export@.service``), fo
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from recorder.control import ask
 from recorder.errors import NothingHeldError, NotRunningError, RecorderError
+from recorder.export.tally import Progress
 
 TELL_EVERY_S = 1.0
 
@@ -34,12 +36,11 @@ class Teller:
         """The copy begins."""
         tell(self._socket, "export-began", target=self._target)
 
-    def progress(self, done_bytes: int, total_bytes: int) -> None:
+    def progress(self, progress: Progress) -> None:
         """It goes on; told now and then. The target goes along for a recorder that has started since."""
         if time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + TELL_EVERY_S
-            counts = {"done_bytes": done_bytes, "total_bytes": total_bytes}
-            tell(self._socket, "export-progress", target=self._target, **counts)
+            tell(self._socket, "export-progress", target=self._target, **asdict(progress))
 
     def done(self) -> None:
         """All of it is on the target."""

@@ -4,6 +4,7 @@ Rules: what the report calls exported was read back from the target and is in th
 is removed; one journey's failure does not stop the others, the target's does.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,14 +13,12 @@ from recorder.errors import ExportError, RecorderError
 from recorder.export.how_to_open import TEXT
 from recorder.export.journey import JourneyExport, JourneyExporter
 from recorder.export.segments import choose
+from recorder.export.tally import Progress, Tally
 from recorder.export.target import Target
 from recorder.vault.age import Recipient
 from recorder.vault.store import Store
 
 _SLACK_BYTES = 4 << 20  # logs, manifests and what a filesystem takes for itself
-
-Progress = Callable[[int, int], None]
-"""Called with bytes done and bytes in all. Each byte counts twice: once copied, once read back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +53,19 @@ def export(
     vehicle: str,
     recipients: Sequence[Recipient],
     journeys: Sequence[str],
-    progress: Progress,
+    progress: Callable[[Progress], None],
 ) -> ExportReport:
     """Copy ``journeys`` (ids) to ``target``, read them back, log it. Logs are encrypted to ``recipients``.
 
     ExportError where the target fails: what is whole on it stays valid, and the next export goes on from there.
     NoSuchJourneyError before anything is written; StoreError where the ledger cannot be written.
     """
-    total_bytes = _require_room(store, target, vehicle, journeys)
-    done_bytes = 0
-
-    def count(size_bytes: int) -> None:
-        nonlocal done_bytes
-        done_bytes += size_bytes
-        progress(done_bytes, total_bytes)
-
+    files, size_bytes = _require_room(store, target, vehicle, journeys)
     store.ledger.append(
         manifest.EXPORT_BEGAN, {"journeys": list(journeys), "vehicle": vehicle, "software": __version__}
     )
-    exporter = JourneyExporter(store, target, vehicle, tuple(recipients), count)
+    tally = Tally(files, size_bytes, progress, time.monotonic)
+    exporter = JourneyExporter(store, target, vehicle, tuple(recipients), tally)
     done, problems = [], []
     for journey_id in journeys:
         try:
@@ -85,14 +78,15 @@ def export(
     return ExportReport(tuple(done), tuple(problems))
 
 
-def _require_room(store: Store, target: Target, vehicle: str, journeys: Sequence[str]) -> int:
-    """ExportError where what is missing on the stick does not fit; else what progress counts to."""
-    total_bytes = missing_bytes = 0
+def _require_room(store: Store, target: Target, vehicle: str, journeys: Sequence[str]) -> tuple[int, int]:
+    """ExportError where what is missing on the stick does not fit; else how many files there are, and their bytes."""
+    files = size_bytes = missing_bytes = 0
     for journey_id in journeys:
         sources, _ = choose(store.journey(journey_id))
         folder = target.root.joinpath(*manifest.folder_names(vehicle, journey_id))
         for source in sources:
-            total_bytes += 2 * source.size_bytes
+            files += 1
+            size_bytes += source.size_bytes
             if target.size_of(folder / source.name) != source.size_bytes:
                 missing_bytes += source.size_bytes
     free_bytes = target.free_bytes()
@@ -101,4 +95,4 @@ def _require_room(store: Store, target: Target, vehicle: str, journeys: Sequence
             f"{target.root} has {free_bytes / 1e6:.0f} MB free, and {(missing_bytes + _SLACK_BYTES) / 1e6:.0f} MB are "
             "needed; use a larger or an emptier stick, or export one journey at a time (--journey)."
         )
-    return total_bytes
+    return files, size_bytes

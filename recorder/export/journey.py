@@ -5,7 +5,7 @@ its hash; the store's lock is held for single log entries only, never while copy
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 from recorder import __version__, manifest
 from recorder.errors import StoreError
 from recorder.export.segments import LeftOut, SegmentGoneError, Source, choose
+from recorder.export.tally import Tally
 from recorder.export.target import Draft, Target
 from recorder.manifest import FileEntry, Manifest
 from recorder.vault import age
@@ -55,13 +56,13 @@ class _Segments:
 
 @dataclass(frozen=True, slots=True)
 class JourneyExporter:
-    """Exports journeys of one store to one stick. ``count`` is told of bytes copied, and of bytes read back."""
+    """Exports journeys of one store to one stick. ``tally`` counts what is copied, and read back."""
 
     store: Store
     stick: Target
     vehicle: str
     recipients: tuple[age.Recipient, ...]
-    count: Callable[[int], None]
+    tally: Tally
 
     def export(self, journey_id: str) -> JourneyExport:
         """Copy, check, log. ExportError where the stick fails, any other RecorderError where this journey does."""
@@ -78,7 +79,8 @@ class JourneyExporter:
         drafts.append(self._write_manifest(journey_id, folder, (*segments.entries, *map(_entry, drafts))))
         copied_s = time.monotonic()
         for entry in segments.unchecked:
-            self.stick.check(folder / entry.name, entry.sha256, self.count)
+            self.stick.check(folder / entry.name, entry.sha256, self.tally.checked)
+            self.tally.checked_file()
         for draft in drafts:
             self.stick.check(draft.temp, draft.sha256, _uncounted)
         self.stick.publish(*drafts)
@@ -116,19 +118,20 @@ class JourneyExporter:
 
     def _copy(self, sources: Sequence[Source], folder: Path) -> _Segments:
         entries, unchecked, gone = [], [], []
-        for source in sources:
-            path = folder / source.name
-            try:
-                entry = self._found(source, path)
-                if entry is None:
-                    draft = self.stick.write(path, self._counted(source.pieces()))
-                    self.stick.publish(draft)
-                    entry = _entry(draft)
-                    unchecked.append(entry)
-            except SegmentGoneError:
-                gone.append(LeftOut(source.number, "it was deleted while the export ran"))
-            else:
-                entries.append(entry)
+        with self.stick.publishing() as publish:
+            for source in sources:
+                path = folder / source.name
+                try:
+                    entry = self._found(source, path)
+                    if entry is None:
+                        draft = self.stick.write(path, self._counted(source.pieces()))
+                        publish(draft)
+                        entry = _entry(draft)
+                        unchecked.append(entry)
+                except SegmentGoneError:
+                    gone.append(LeftOut(source.number, "it was deleted while the export ran"))
+                else:
+                    entries.append(entry)
         return _Segments(tuple(entries), tuple(unchecked), tuple(gone))
 
     def _found(self, source: Source, path: Path) -> FileEntry | None:
@@ -140,13 +143,14 @@ class JourneyExporter:
             on_card.update(piece)
         if self.stick.sha256_on_device(path, _uncounted) != on_card.hexdigest():
             return None
-        self.count(2 * source.size_bytes)
+        self.tally.found(source.size_bytes)
         return FileEntry(source.name, source.size_bytes, on_card.hexdigest())
 
     def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         for piece in pieces:
             yield piece
-            self.count(len(piece))
+            self.tally.copied(len(piece))
+        self.tally.copied_file()
 
     def _write_encrypted(self, path: Path, data: bytes) -> Draft:
         return self.stick.write(path, [age.encrypt_bytes(data, self.recipients)])

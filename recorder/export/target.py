@@ -18,6 +18,8 @@ from pathlib import Path
 from recorder.errors import ExportError, RecorderError
 
 _BLOCK_BYTES = 1 << 20
+_WRITE_OUT_BYTES = 8 << 20
+_BATCH_BYTES = 64 << 20  # a few seconds' work of a slow stick: what is lost when it is pulled out
 _PULLED_OUT = (errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ENOTCONN, errno.ESTALE)
 _NO_DIRECT_READS = (errno.EINVAL, errno.EOPNOTSUPP)
 _CREATE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
@@ -27,7 +29,7 @@ CountBytes = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A file that is on the target under a temporary name, synced. ``sha256``: of what was written, hexadecimal."""
+    """A file that is on the target under a temporary name. ``sha256``: of what was written, hexadecimal."""
 
     path: Path
     temp: Path
@@ -80,9 +82,9 @@ class Target:
         return status.st_size
 
     def write(self, path: Path, pieces: Iterable[bytes]) -> Draft:
-        """Write ``pieces`` beside ``path`` and sync; :meth:`publish` names it. Errors of ``pieces`` go through."""
+        """Write ``pieces`` beside ``path``; :meth:`publish` names it, durably. Errors of ``pieces`` go through."""
         temp = path.with_name(f".{path.name}.part")
-        sha256, size_bytes = hashlib.sha256(), 0
+        sha256, size_bytes, written_out_bytes = hashlib.sha256(), 0, 0
         with _errors_of(path):
             temp.unlink(missing_ok=True)  # of an export that was interrupted
             fd = os.open(temp, _CREATE, 0o600)
@@ -91,7 +93,10 @@ class Target:
                     _write_all(fd, piece)
                     sha256.update(piece)
                     size_bytes += len(piece)
-                os.fsync(fd)
+                    if size_bytes - written_out_bytes >= _WRITE_OUT_BYTES:
+                        _write_out(fd)
+                        written_out_bytes = size_bytes
+                _write_out(fd)
             except BaseException:
                 with suppress(OSError):  # the first error is the one to tell; the next export removes it too
                     temp.unlink()
@@ -103,11 +108,40 @@ class Target:
     def publish(self, *drafts: Draft) -> None:
         """Give ``drafts`` of one folder their names, in this order, durably."""
         for draft in drafts:
+            with _errors_of(draft.path):
+                _sync(draft.temp)
+        for draft in drafts:
             self.size_of(draft.path)  # a folder or link under that name
             with _errors_of(draft.path):
                 draft.temp.rename(draft.path)
         with _errors_of(drafts[0].path):
             _sync(drafts[0].path.parent)
+
+    @contextmanager
+    def publishing(self) -> Iterator[Callable[[Draft], None]]:
+        """Publish what is handed over, many files at a time, for each wait for the device is long.
+
+        All of it has its name when the block ends; also when it ends by an error, where the target still lets it.
+        """
+        waiting: list[Draft] = []
+
+        def publish_all() -> None:
+            if waiting:
+                self.publish(*waiting)
+                waiting.clear()
+
+        def hand_over(draft: Draft) -> None:
+            waiting.append(draft)
+            if sum(draft.size_bytes for draft in waiting) >= _BATCH_BYTES:
+                publish_all()
+
+        try:
+            yield hand_over
+        except BaseException:
+            with suppress(ExportError):  # the first error is the one to tell
+                publish_all()
+            raise
+        publish_all()
 
     def check(self, path: Path, sha256: str, count: CountBytes) -> None:
         """Read ``path`` back from the device; ExportError, and ``path`` removed, where it is not what was written."""
@@ -152,8 +186,18 @@ def _open_past_cache(path: Path, aligned: mmap.mmap) -> int:
         if error.errno not in _NO_DIRECT_READS:
             raise
     fd = os.open(path, flags)
-    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)  # what was synced is clean, and goes
+    os.fsync(fd)  # what is clean can be dropped, nothing else
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
     return fd
+
+
+def _write_out(fd: int) -> None:
+    """Have the kernel begin to write what is dirty, without waiting for it; posix_fadvise(2), mm/fadvise.c.
+
+    Left to itself it collects a large part of memory first, and then whoever syncs waits for all of it: the recorder,
+    whose own card is synced each second, as well.
+    """
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _write_all(fd: int, data: bytes) -> None:
@@ -162,8 +206,8 @@ def _write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         os.fsync(fd)
     finally:

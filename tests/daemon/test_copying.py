@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,18 @@ from recorder.control import ControlRequest, ControlServer, ask
 from recorder.copying import COMMANDS, SILENT_S, Copying
 from recorder.errors import UsageError
 from recorder.events import ExportDone, ExportFailed, NothingToExport, StickInserted
+from recorder.export.tally import Progress
 from recorder.exporting import export
 from recorder.telling import Teller, tell_end
 from tests.daemon.vehicle import Vehicle
 
-PROGRESS = {"target": "/stick", "done_bytes": 1, "total_bytes": 8}
+TOLD = Progress(2, 8, copied_files=1, copied_bytes=5, checked_bytes=1, left_s=12.5)
+PROGRESS_OF_HOURS = Progress(640, 19_200_000_000, 320, 9_600_000_000, 300, 9_000_000_000, left_s=4200.0)
+SHOWN = (
+    "  copying to /run/cabin-recorder-export/sda1: 320 of 640 files copied (9600.0 of 19200.0 MB), "
+    "300 read back (9000.0 MB); 70 min left"
+)
+PROGRESS = {"target": "/stick", **asdict(TOLD)}
 
 
 # --- what follows from what is told --------------------------------------------------------------------------------
@@ -43,10 +51,11 @@ def test_a_copy_from_beginning_to_end(command: str, arguments: dict[str, Any], e
 
 
 def test_a_reason_that_went_ahead_counts() -> None:
-    """The copy knows why it failed, systemd only that it did; of the next copy it says nothing."""
+    """The copy knows why it failed, systemd only that it did; the first reason is the cause, of this copy alone."""
     copying = Copying()
     copying.hear("export-began", {"target": "/stick"}, 1.0)
     assert copying.hear("export-failing", {"reason": "It is full."}, 2.0) == ()
+    assert copying.hear("export-failing", {"reason": "It could not be let go."}, 2.0) == ()  # which follows from it
     assert copying.shown is not None
     told = {"reason": "The copy did not get through (systemd: exit-code, exited 1)."}
     assert copying.hear("export-failed", told, 3.0) == (ExportFailed("It is full."),)
@@ -157,8 +166,8 @@ def test_the_end_is_told_once(heard: Heard, tmp_path: Path) -> None:
     """A copy whose end somebody else tells says neither done nor failed nor nothing, only why it fails."""
     teller = Teller(tmp_path / SOCKET, Path("/stick"), tells_end=False)
     teller.began()
-    teller.progress(1, 8)
-    teller.progress(2, 8)
+    teller.progress(TOLD)
+    teller.progress(Progress(2, 8))
     teller.done()
     teller.nothing()
     teller.failed("It is full.")
@@ -225,6 +234,8 @@ def test_a_killed_copy_is_known_to_have_failed(
     control = vehicle.folder / "runtime" / "control.sock"
     ask(control, "export-began", target="/run/cabin-recorder-export/sda1")
     assert hold_lamp(vehicle) == "two-flashes"
+    ask(control, "export-progress", **{**asdict(PROGRESS_OF_HOURS), "target": "/run/cabin-recorder-export/sda1"})
+    assert SHOWN in vehicle.run("status").stdout.splitlines()
     for name, value in outcome("signal", "killed", "KILL").items():
         monkeypatch.setenv(name, value)
     told = vehicle.run("export-told", vehicle.folder / "gone")
@@ -248,7 +259,7 @@ def test_broken_off_by_hand(make_vehicle: Callable[..., Vehicle]) -> None:
     vehicle.panel("press hold", "ignition off")
     vehicle.until_state("Parked")
 
-    def interrupted(_done_bytes: int, _total_bytes: int) -> None:
+    def interrupted(_progress: Progress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -1,7 +1,9 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.export.disks import Port
 from tests.export.van import Van
 from tests.office.footage import Recording
 
@@ -27,3 +29,11 @@ def stick(tmp_path: Path) -> Path:
     path = tmp_path / "stick"
     path.mkdir()
     return path
+
+
+@pytest.fixture
+def usb(tmp_path: Path) -> Iterator[Port]:
+    """Where a stick with ext4 can be plugged in."""
+    port = Port(tmp_path)
+    yield port
+    port.unplug()

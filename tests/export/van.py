@@ -1,12 +1,13 @@
 """A recorder with real footage on its card, for what export and office do with it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from recorder.export.bundle import ExportReport, export
+from recorder.export.tally import Progress
 from recorder.export.target import Target
 from recorder.vault.age import X25519Identity
 from recorder.vault.journal import DeviceKey
@@ -21,12 +22,17 @@ VEHICLE = "Van 3"
 
 @dataclass
 class Van:
-    """One vehicle's recorder. ``progress``: what the last export told."""
+    """One vehicle's recorder.
+
+    ``progress``: bytes copied and read back, and twice the size of all, as the last export told them; ``watch`` is
+    called before each.
+    """
 
     store: Store
     clock: FakeClock
     identity: X25519Identity
     progress: list[tuple[int, int]] = field(default_factory=list)
+    watch: Callable[[], object] = field(default=lambda: None)
 
     @classmethod
     def build(cls, folder: Path) -> "Van":
@@ -77,8 +83,12 @@ class Van:
             vehicle=vehicle,
             recipients=[self.identity.recipient],
             journeys=journeys,
-            progress=lambda done, total: self.progress.append((done, total)),
+            progress=self._note,
         )
+
+    def _note(self, progress: Progress) -> None:
+        self.watch()
+        self.progress.append((progress.copied_bytes + progress.checked_bytes, 2 * progress.size_bytes))
 
 
 def journey_folder(folder: Path, journey: str, vehicle: str = VEHICLE) -> Path:

@@ -18,6 +18,8 @@ from recorder import config, manifest
 from recorder.capture import annexb
 from recorder.control import parse_request
 from recorder.errors import RecorderError
+from recorder.export.lsblk import read_listing, read_signature
+from recorder.export.stick import judge
 from recorder.mp4 import BoxSplitter, read_fragment, read_tracks
 from recorder.office.join import Joiner
 from recorder.office.keys import load_identities
@@ -226,6 +228,12 @@ def consent_file(data: bytes) -> None:
         Runtime(folder).consented_journey()
 
 
+def stick(data: bytes) -> None:
+    """What lsblk, and after a zero blkid, say of what was plugged in."""
+    listing, _, probe = data.partition(b"\0")
+    judge("sda1", read_listing(listing), read_signature(probe), "/run/cabin-recorder-export/sda1")
+
+
 # --- media -------------------------------------------------------------------------------------------------------
 
 
@@ -267,7 +275,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         for target in (
             *(age_header, age_payload, age_armor, age_file, age_keys, identity_file),
             *(log_line, log_chain, journey_log, ledger, hold, held_journey, keyring, head, device_key, public_key),
-            *(manifest_file, configuration, control_line, consent_file),
+            *(manifest_file, configuration, control_line, consent_file, stick),
             *(mp4, movie, padding, h264),
         )
     }
