@@ -1,4 +1,6 @@
-"""In continuous integration no test is skipped, but those that its machines cannot run; elsewhere any may be.
+"""What runs where. A test that takes an hour runs only where it is asked for by its marker.
+
+In continuous integration no test is skipped, but those that its machines cannot run; elsewhere any may be.
 
 A test skips where something is missing, and says what. There ``scripts/setup --test`` brings all of it, so that a skip
 is a fault of that script, and a promise that nobody checks.
@@ -15,6 +17,14 @@ BEYOND = (
     "root is refused by no mode",  # it runs as root
     "bookworm's udevadm has no verify",  # trixie's has
 )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "hour" in config.option.markexpr:
+        return
+    hours = [item for item in items if item.get_closest_marker("hour") is not None]
+    config.hook.pytest_deselected(items=hours)
+    items[:] = [item for item in items if item not in hours]
 
 
 @pytest.hookimpl(wrapper=True)
