@@ -30,6 +30,8 @@ height = {height}
 fps = {fps}
 [microphone]
 kind = "{camera}"
+[audio]
+{audio}
 [segments]
 length_s = {length_s}
 [retention]
@@ -56,6 +58,7 @@ class Vehicle:
             "recipient": self.identity.recipient.text,
             "camera": "synthetic",
             "clip": "",
+            "audio": "",
             "width": 320,
             "height": 240,
             "fps": 15,
