@@ -1,4 +1,6 @@
-"""In continuous integration no test is skipped, but those that its machines cannot run; elsewhere any may be.
+"""What runs where. A test that takes an hour runs only where it is asked for by its marker.
+
+In continuous integration no test is skipped, but those that its machines cannot run; elsewhere any may be.
 
 A test skips where something is missing, and says what. There ``scripts/setup --test`` brings all of it, so that a skip
 is a fault of that script, and a promise that nobody checks.
