@@ -92,7 +92,7 @@ def _essence(j: Journey) -> Journey:
         consents_pending=min(j.consents_pending, 2),
         hold_asked=j.hold_asked and j.settings.audio == "on-hold",
         exporting=False,
-        faults=j.faults & {"camera"},
+        faults=j.faults & {"card-slow"},
     )
 
 
