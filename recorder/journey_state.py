@@ -128,7 +128,7 @@ class Journey:
     @property
     def waits_for_card(self) -> bool:
         """Whether what is captured waits in memory for a card that does not answer: nothing of it is lost yet."""
-        return not self.fresh and "card-slow" in self.faults
+        return self.capture is Capture.OPEN and not self.fresh and "card-slow" in self.faults
 
     @property
     def notice_fresh(self) -> bool:
