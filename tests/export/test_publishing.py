@@ -53,9 +53,14 @@ def test_one_wait_for_the_folder_and_none_before_the_files(stick: Path, monkeypa
 def test_what_is_whole_when_it_ends_has_its_name(stick: Path, error: BaseException) -> None:
     """The next export finds it there."""
     target = Target(stick)
-    with pytest.raises(type(error)), target.publishing() as publish:
-        publish(target.write(stick / "whole", [b"whole"]))
-        raise error
+
+    def export() -> None:
+        with target.publishing() as publish:
+            publish(target.write(stick / "whole", [b"whole"]))
+            raise error
+
+    with pytest.raises(type(error)):
+        export()
     assert names_in(stick) == ["whole"]
 
 
@@ -66,8 +71,12 @@ def test_the_first_error_is_told(stick: Path, monkeypatch: pytest.MonkeyPatch) -
     def refuse(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    with pytest.raises(ExportError, match="the first"), target.publishing() as publish:
-        publish(target.write(stick / "whole", [b"whole"]))
-        monkeypatch.setattr(os, "fsync", refuse)
-        raise ExportError("the first")
+    def export() -> None:
+        with target.publishing() as publish:
+            publish(target.write(stick / "whole", [b"whole"]))
+            monkeypatch.setattr(os, "fsync", refuse)
+            raise ExportError("the first")
+
+    with pytest.raises(ExportError, match="the first"):
+        export()
     assert names_in(stick) == [".whole.part"]
