@@ -31,7 +31,7 @@ def test_again_changes_nothing(image: Path, source: Path, suite: str) -> None:
 
 def snapshot(root: Path) -> dict[str, tuple[int, int, int, int]]:
     """Owner, mode, size and inode of everything that is the recorder's."""
-    places = ("etc/cabin-recorder", "var/lib/cabin-recorder", "opt/cabin-recorder/libexec", "usr/local/lib/systemd")
+    places = ("etc/cabin-recorder", "var/lib/cabin-recorder", "usr/local/lib/systemd")
     paths = [path for place in places for path in (root / place).rglob("*")]
     found = {str(path.relative_to(root)): path.lstat() for path in paths}
     return {name: (stat.st_uid, stat.st_mode, stat.st_size, stat.st_mtime_ns) for name, stat in found.items()}
