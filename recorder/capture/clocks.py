@@ -1,9 +1,11 @@
 """Where on the journey's timeline each sample belongs. PURE.
 
 A microphone's clock is its samples: they are counted, and their count is compared with the time each block claims to
-have been captured at. The sound track has no holes once it has begun, for players and decoders mend holes badly:
-what is missing is filled with silence, what overlaps is cut off, and both are remembered, so that filled silence
-can be logged and is never taken for sound. Positions are samples at 48 kHz since the journey's origin.
+have been captured at (``steady.py`` says how that is known). Where its clock runs too fast or too slow its samples are
+moved a little closer or further apart, too little to be heard, so that none is lost or doubled and none is ever far
+from its time. The sound track has no holes once it has begun, for players and decoders mend holes badly: what is
+missing is filled with silence, what overlaps is cut off, and both are remembered, so that filled silence can be logged
+and is never taken for sound. Positions are samples at 48 kHz since the journey's origin.
 """
 
 from bisect import bisect_left
@@ -12,45 +14,68 @@ from dataclasses import dataclass
 RATE_HZ = 48_000
 NS_PER_S = 1_000_000_000
 RUN_IN = 1_024  # samples an AAC encoder puts before the first; a timeline has no room for them below zero
-TOLERANCE_NS = 10_000_000  # half of the 20 ms picture and sound may be apart
+TOLERANCE_NS = 15_000_000  # further from its time than this sound is cut; 20 ms picture and sound may be apart
+ONE_BITS = 32
+ONE = 1 << ONE_BITS  # places between samples are counted in parts of this
+
+_EXACT_NS = 25_000  # about a sample: a source whose times are exact is passed on as it is
+_MEND_NS = 2 * NS_PER_S  # an error is mended as fast as if it were to be gone in that time
+_FASTEST_NS = 4_000_000  # larger ones no faster than this one: 0.2 %, 3.5 cents, which nobody hears
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Where output samples (48 kHz) lie on the input, in parts of ``ONE`` of an input sample.
+
+    The first at ``at``, counted from the first sample of the block, and ``count`` in all, ``step`` apart.
+    """
+
+    at: int
+    step: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
     """How a block joins the timeline.
 
-    First come ``silence`` samples at 48 kHz, then the block without its first ``skip`` samples (at its own rate).
-    ``restart``: the block does not continue the one before it, so no filter may run across the seam.
+    First come ``silence`` samples at 48 kHz, then the block without its first ``skip`` samples (at its own rate), at
+    the places that ``stretch`` says; None: nothing is left of it. ``restart``: it does not continue the one before it.
     """
 
     silence: int
     skip: int
     restart: bool
+    stretch: Stretch | None
 
 
 @dataclass(slots=True)
 class _Run:
-    """Blocks that follow each other without a seam: where the first sample lies, and how many came since."""
+    """Blocks that follow each other without a seam. ``position``: of the next output sample, which lies ``at``."""
 
-    began_ns: int
     rate_hz: int
     position: int
-    count: int = 0
+    at: int = 0
 
     @property
-    def due_ns(self) -> int:
-        """When the next sample is expected to have been captured."""
-        return self.began_ns + self.count * NS_PER_S // self.rate_hz
+    def step(self) -> int:
+        """Input samples for one at 48 kHz, by name."""
+        return (self.rate_hz << ONE_BITS) // RATE_HZ
 
     @property
-    def end(self) -> int:
-        """The position after the last sample so far."""
-        return self.position + rescale(self.count, self.rate_hz)
+    def early_ns(self) -> int:
+        """How much before the moment of ``position`` the next input sample is placed."""
+        return self.at * NS_PER_S // (self.rate_hz << ONE_BITS)
 
-
-def rescale(count: int, rate_hz: int) -> int:
-    """How many samples at 48 kHz last as long as ``count`` at ``rate_hz``, to the nearest."""
-    return (2 * count * RATE_HZ + rate_hz) // (2 * rate_hz)
+    def take(self, count: int, late_ns: int) -> Stretch:
+        """Go on with ``count`` samples, of which the first should lie ``late_ns`` later than it would."""
+        late_ns = 0 if abs(late_ns) < _EXACT_NS else max(-_FASTEST_NS, min(late_ns, _FASTEST_NS))
+        step = self.step - self.step * late_ns // _MEND_NS
+        lasts = count << ONE_BITS
+        stretch = Stretch(self.at, step, max(0, -((self.at - lasts) // step)))
+        self.at += stretch.count * step - lasts
+        self.position += stretch.count
+        return stretch
 
 
 class SoundClock:
@@ -80,10 +105,12 @@ class SoundClock:
     def place(self, captured_ns: int, count: int, rate_hz: int) -> Placement:
         """Take ``count`` samples whose first was captured at ``captured_ns``."""
         run = self._run
-        if run is not None and run.rate_hz == rate_hz and abs(captured_ns - run.due_ns) <= TOLERANCE_NS:
-            run.count += count
-            self._end = run.end
-            return Placement(0, 0, restart=False)
+        if run is not None and run.rate_hz == rate_hz:
+            late_ns = captured_ns - (self.moment_ns(run.position) - run.early_ns)
+            if abs(late_ns) <= TOLERANCE_NS:
+                stretch = run.take(count, late_ns)
+                self._end = run.position
+                return Placement(0, 0, restart=False, stretch=stretch)
         index = self.index(captured_ns)
         position = self._begin_at(index)
         silence = max(0, index - position)
@@ -92,10 +119,11 @@ class SoundClock:
         self._silent(silence)
         if skip == count:
             self._run = None
-        else:
-            self._run = _Run(captured_ns + skip * NS_PER_S // rate_hz, rate_hz, position + silence, count - skip)
-            self._end = self._run.end
-        return Placement(silence, skip, restart=True)
+            return Placement(silence, skip, restart=True, stretch=None)
+        self._run = run = _Run(rate_hz, position + silence)
+        stretch = run.take(count - skip, 0)
+        self._end = run.position
+        return Placement(silence, skip, restart=True, stretch=stretch)
 
     def fill(self, since_ns: int, until_ns: int) -> int:
         """Continue the track with silence up to ``until_ns``, beginning at ``since_ns`` where there is no track yet.

@@ -1,16 +1,17 @@
 """A microphone through PortAudio.
 
 Rules: the callback copies and returns; a block's time is told from the difference of two readings of PortAudio's clock,
-never from one of them, for what that clock counts from depends on the driver (PortAudio issue 559), and then steadied;
-a stream that ends by itself is a failure, and the list of devices is made anew after it, for the old one knows them by
-numbers that another sound card may have by now. One that freezes looks alive to PortAudio, so whoever opened it watches
-for the next block.
+never from one of them, for what that clock counts from depends on the driver (PortAudio issue 559) and it may be set
+while it runs; and then steadied. A stream that ends by itself is a failure, and the list of devices is made anew after
+it, for the old one knows them by numbers that another sound card may have by now. One that freezes looks alive to
+PortAudio, so whoever opened it watches for the next block.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,7 +21,7 @@ import numpy as np
 from recorder.capture.opening import Opening, release
 from recorder.capture.ports import AudioBlock, DeviceFailure
 from recorder.capture.relay import Relay
-from recorder.capture.steady import SteadyClock
+from recorder.capture.steady import Measured, SteadyClock
 from recorder.errors import DeviceAbsentError
 from recorder.soundhost import SoundHost, sound_host
 from recorder.timekeeping import NS_PER_S, boottime_ns
@@ -109,6 +110,7 @@ class _Stream:
         self._blocks = self._overflows = 0
         self._closing = False
         self._clock = SteadyClock(wanted.rate_hz)
+        self._waiting: deque[bytes] = deque()  # blocks whose time is not known yet
         self._run_in = _RUN_IN
         self._relay: Relay[_Heard] = Relay("microphone", self._pass_on, on_failure)
         host.enter()
@@ -125,6 +127,7 @@ class _Stream:
         try:
             release("microphone", self._let_go)
         finally:
+            self._relay.put(_LAST)
             self._relay.stop()
         _log.info(
             "microphone=%s closed, blocks=%d overflows=%d off_ppm=%.0f",
@@ -172,33 +175,41 @@ class _Stream:
         self._overflows += bool(status.input_overflow)
         delay_ns = delay_of_first_ns(time.currentTime, time.inputBufferAdcTime, frames, self._wanted.rate_hz)
         latest_ns = now_ns - frames * NS_PER_S // self._wanted.rate_hz
-        self._relay.put(_Heard(bytes(data), frames, now_ns - delay_ns, latest_ns, bool(status.input_overflow)))
+        measured = Measured(now_ns - delay_ns, frames, latest_ns, seam=bool(status.input_overflow))
+        self._relay.put(_Heard(bytes(data), measured))
 
     def _finished(self) -> None:
         if not self._closing:
+            self._relay.put(_LAST)
             self._relay.fail(f"The microphone {self._wanted} has stopped; it may be unplugged.")
 
     # --- on the relay's thread ---------------------------------------------------------------------------------------
 
     def _pass_on(self, heard: _Heard) -> None:
-        begin_ns = self._clock.place(heard.measured_ns, heard.frames, heard.latest_ns, seam=heard.seam)
-        if self._run_in:
+        """Hand on what has found its time."""
+        if heard is _LAST:
+            known_ns = self._clock.rest()
+        elif self._run_in:
             self._run_in -= 1
             return
-        samples: Samples = np.frombuffer(heard.data, np.int16)
-        if self._wanted.channels > 1:
-            samples = samples.reshape(-1, self._wanted.channels).mean(axis=1).astype(np.int16)
-        self._on_block(AudioBlock(samples, begin_ns, self._wanted.rate_hz))
+        else:
+            self._waiting.append(heard.data)
+            known_ns = self._clock.place(heard.measured)
+        for begin_ns in known_ns:
+            samples: Samples = np.frombuffer(self._waiting.popleft(), np.int16)
+            if self._wanted.channels > 1:
+                samples = samples.reshape(-1, self._wanted.channels).mean(axis=1).astype(np.int16)
+            self._on_block(AudioBlock(samples, begin_ns, self._wanted.rate_hz))
 
 
 class _Heard(NamedTuple):
-    """What a callback was given, copied, and what :meth:`SteadyClock.place` wants to know of it."""
+    """What a callback was given, copied, and what it tells of its time."""
 
     data: bytes
-    frames: int
-    measured_ns: int
-    latest_ns: int
-    seam: bool
+    measured: Measured
+
+
+_LAST = _Heard(b"", Measured(0, 0, 0))  # nothing follows
 
 
 def delay_of_first_ns(now_s: float, adc_s: float, frames: int, rate_hz: int) -> int:

@@ -147,11 +147,11 @@ class Recording:
             return
         self._quiet_ns = 0
         placement = self._clock.place(block.captured_ns, len(block.samples), block.rate_hz)
-        kept = block.samples[placement.skip :]
+        stretch, kept = placement.stretch, block.samples[placement.skip :]
         if placement.silence and not self._encode(lambda encoder: encoder.silence(placement.silence)):
             return  # the track has ended, and with it the place of this block
-        if len(kept):
-            self._encode(lambda encoder: encoder.samples(kept, block.rate_hz, restart=placement.restart))
+        if stretch is not None:
+            self._encode(lambda encoder: encoder.samples(kept, block.rate_hz, stretch, restart=placement.restart))
 
     def _fill(self) -> None:
         """Let silence take the place of a microphone that has been waited for long enough."""

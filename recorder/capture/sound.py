@@ -1,7 +1,7 @@
 """AAC for the sound track, through PyAV: 48 kHz, mono, 64 kb/s, one encoder for the whole journey.
 
-What goes in is one endless run of samples at 48 kHz (``clocks.py`` says where silence belongs in it); blocks at other
-rates are resampled here, continuously, so that no seam between blocks can be heard or moves the time.
+What goes in is one endless run of samples at 48 kHz (``clocks.py`` says where silence belongs in it, and where each
+sample of a block); the blocks' own rate becomes that in ``resampler.py``, without a seam between them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recorder.capture.boxes import AAC_FRAME, SOUND_BPS
-from recorder.capture.clocks import RATE_HZ, rescale
+from recorder.capture.clocks import RATE_HZ, Stretch
 from recorder.capture.muxer import SoundPacket
+from recorder.capture.resampler import Resampler
 from recorder.errors import CaptureError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class SoundEncoder:
         self._context = context
         self._next = position  # of the first sample that waits
         self._waiting: npt.NDArray[np.int16] = np.zeros(0, np.int16)
-        self._resampler: _Resampler | None = None
+        self._resampler: Resampler | None = None
 
     def silence(self, count: int) -> list[SoundPacket]:
         """Append ``count`` samples of silence at 48 kHz, a second at a time, however long it is."""
@@ -44,14 +45,15 @@ class SoundEncoder:
             packets += self._append(np.zeros(min(RATE_HZ, count - begin), np.int16))
         return packets
 
-    def samples(self, samples: Samples, rate_hz: int, *, restart: bool) -> list[SoundPacket]:
-        """Append samples at ``rate_hz``; ``restart`` where they do not continue those before. Raises CaptureError."""
+    def samples(self, samples: Samples, rate_hz: int, stretch: Stretch, *, restart: bool) -> list[SoundPacket]:
+        """Append what lies where ``stretch`` says in samples at ``rate_hz``. Raises CaptureError.
+
+        ``restart``: they do not continue those before.
+        """
         rest = self._rest() if restart else np.zeros(0, np.int16)
-        if rate_hz == RATE_HZ:
-            return self._append(np.concatenate((rest, samples)))
         if self._resampler is None:
-            self._resampler = _Resampler(rate_hz)
-        return self._append(np.concatenate((rest, self._resampler.feed(samples))))
+            self._resampler = Resampler(rate_hz)
+        return self._append(np.concatenate((rest, self._resampler.feed(samples, stretch))))
 
     def finish(self) -> list[SoundPacket]:
         """End the track; what is left of the last packet is silence. The encoder is of no further use."""
@@ -83,32 +85,3 @@ class SoundEncoder:
             return [SoundPacket(bytes(packet), packet.pts) for packet in self._context.encode(frame)]
         except (av.error.FFmpegError, ValueError) as error:
             raise CaptureError(f"The AAC encoder failed: {error}.") from error
-
-
-class _Resampler:
-    """One run of samples at another rate, brought to 48 kHz; in the end exactly as many as last as long."""
-
-    def __init__(self, rate_hz: int) -> None:
-        self._rate_hz = rate_hz
-        self._resampler = av.AudioResampler("s16", "mono", RATE_HZ)
-        self._taken = 0
-        self._given = 0
-
-    def feed(self, samples: Samples) -> Samples:
-        """What is ready after these."""
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[np.newaxis, :]), "s16", "mono")
-        frame.sample_rate, frame.time_base, frame.pts = self._rate_hz, Fraction(1, self._rate_hz), self._taken
-        self._taken += len(samples)
-        return self._ready(frame)
-
-    def finish(self) -> Samples:
-        """What the filter still held, cut or padded by the few samples its rounding leaves."""
-        missing = rescale(self._taken, self._rate_hz) - self._given
-        rest = self._ready(None)[:missing]
-        return np.pad(rest, (0, missing - len(rest)))
-
-    def _ready(self, frame: av.AudioFrame | None) -> Samples:
-        parts = [out.to_ndarray()[0] for out in self._resampler.resample(frame)]
-        ready: Samples = np.concatenate(parts) if parts else np.zeros(0, np.int16)
-        self._given += len(ready)
-        return ready

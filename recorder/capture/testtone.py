@@ -26,7 +26,12 @@ _SLIP_RAD = 0.4  # six samples at 48 kHz
 
 def one_second(rate_hz: int) -> Samples:
     """The scene's sound from a whole second to the next, at ``rate_hz``."""
-    at_s = np.arange(rate_hz) / rate_hz
+    return sound_at(np.arange(rate_hz) / rate_hz)
+
+
+def sound_at(seconds: npt.NDArray[np.float64]) -> Samples:
+    """The scene's sound at these moments: seconds since any whole one."""
+    at_s = seconds % 1.0
     pilot = _PILOT_LEVEL * np.sin(2 * np.pi * PILOT_HZ * at_s)
     beep = np.where(at_s < BEEP_S, _BEEP_LEVEL * np.sin(2 * np.pi * BEEP_HZ * at_s), 0)
     sound: Samples = np.round(pilot + beep).astype(np.int16)

@@ -7,6 +7,7 @@ delivers can be found again, and its times checked.
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,13 +37,15 @@ class PipeMicrophone:
     """One pipe source of ``pulse`` and the PCM that ALSA shows of it, both called ``name``; plugged in at once.
 
     ``off_ppm``: how much too fast its clock runs. With two channels the second one is the first one's negative half.
+    ``sound``: what is to be heard at moments of boottime (ns); samples that say which they are if not given.
     """
 
     pulse: PulseAudio
     name: str
     channels: int = 1
     off_ppm: float = 0.0
-    written_ns: list[int] = field(default_factory=list)  # boottime at which each block was due
+    sound: Callable[[np.ndarray], np.ndarray] | None = None
+    written_ns: list[int] = field(default_factory=list)  # boottime at which each block began
 
     def __post_init__(self) -> None:
         with self.pulse.alsa.open("a") as conf:
@@ -96,8 +99,12 @@ class PipeMicrophone:
         began_s, began_ns = time.monotonic(), boottime_ns()
         rate_hz = RATE_HZ * (1 + self.off_ppm * 1e-6)
         count = 0
-        while not self._stop.wait(max(0.0, began_s + count / rate_hz - time.monotonic())):
-            samples = numbered(count, _BLOCK)
+        while not self._stop.wait(max(0.0, began_s + (count + _BLOCK) / rate_hz - time.monotonic())):
+            if self.sound is None:
+                samples = numbered(count, _BLOCK)
+            else:
+                after_ns = np.arange(count, count + _BLOCK) / rate_hz * NS_PER_S
+                samples = self.sound(began_ns + after_ns.astype(np.int64))
             if self.channels == 2:
                 samples = np.stack([samples, -(samples // 2)], axis=1)
             self.written_ns.append(began_ns + round(count / rate_hz * NS_PER_S))

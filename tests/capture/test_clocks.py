@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.capture.clocks import RATE_HZ, RUN_IN, TOLERANCE_NS, Placement, SoundClock, rescale
+from recorder.capture.clocks import ONE, RATE_HZ, RUN_IN, TOLERANCE_NS, Placement, SoundClock, Stretch
 
 S = 1_000_000_000
 ORIGIN = 7 * S
@@ -16,20 +16,72 @@ def at(seconds: float) -> int:
     return ORIGIN + round(seconds * S)
 
 
-def test_blocks_that_follow_each_other_are_placed_without_silence_or_seam() -> None:
-    """A healthy microphone is counted, not timed: jitter within the tolerance moves nothing."""
+def joins(placement: Placement) -> tuple[int, int, bool]:
+    """Silence before, samples cut off, and whether it is a seam."""
+    return placement.silence, placement.skip, placement.restart
+
+
+def plain(count: int) -> Stretch:
+    """Samples at 48 kHz, each where it was."""
+    return Stretch(0, ONE, count)
+
+
+def test_an_exact_source_is_placed_sample_by_sample() -> None:
+    """Times that are true to the sample move nothing, though they are rounded."""
     clock = SoundClock(ORIGIN)
-    placements = [clock.place(at(1 + n / 50) + (-1) ** n * 4_000_000, 960, RATE_HZ) for n in range(50)]
-    assert placements == [Placement(0, 0, restart=True)] + [Placement(0, 0, restart=False)] * 49
-    assert clock.begin == round((1 + 0.004) * RATE_HZ)
-    assert clock.position == clock.begin + RATE_HZ
+    placements = [clock.place(at(1 + n / 50) + (-1) ** n * 9_000, 960, RATE_HZ) for n in range(50)]
+    assert placements == [Placement(0, 0, restart=n == 0, stretch=plain(960)) for n in range(50)]
+    assert (clock.begin, clock.position) == (RATE_HZ, 2 * RATE_HZ)
     assert clock.silences(0, 10 * RATE_HZ) == ()
+
+
+@pytest.mark.parametrize("off_ppm", [500, -500, 1_500])
+def test_a_clock_that_is_off_is_followed_without_a_seam(off_ppm: int) -> None:
+    """Its samples are moved closer or further apart; each stays within three milliseconds of its time."""
+    clock = SoundClock(ORIGIN)
+    clock.place(at(1), 960, RATE_HZ)
+    for n in range(1, 3_000):
+        captured_ns = at(1 + n / 50 / (1 + off_ppm * 1e-6))
+        placement = clock.place(captured_ns, 960, RATE_HZ)
+        assert joins(placement) == (0, 0, False)
+        assert placement.stretch is not None
+        assert clock.position is not None
+        began = clock.position - placement.stretch.count - Fraction(placement.stretch.at, placement.stretch.step)
+        late_s = began / RATE_HZ - Fraction(captured_ns - ORIGIN, S)
+        assert abs(late_s) < Fraction(4, 1000)
+    step = placement.stretch.step if placement.stretch else 0
+    assert step / ONE == pytest.approx(1 + off_ppm * 1e-6, abs=2e-6)
+
+
+def test_nothing_is_stretched_by_more_than_nobody_hears() -> None:
+    """A step of 14 ms is mended at 0.2 %, 3.5 cents: the least that a trained ear tells apart is 5."""
+    clock = SoundClock(ORIGIN)
+    clock.place(at(1), 960, RATE_HZ)
+    late = clock.place(at(1.034), 960, RATE_HZ).stretch
+    assert late == Stretch(0, ONE - ONE * 2 // 1000, 962)
+    early = clock.place(at(1.026), 960, RATE_HZ).stretch
+    assert early is not None
+    assert early.step == ONE + ONE * 2 // 1000 + 1
+
+
+def test_places_on_the_input_go_on_from_block_to_block() -> None:
+    """Whatever the blocks' lengths: the next output sample is one step after the last."""
+    clock = SoundClock(ORIGIN)
+    begin, last = 0, None
+    for n, count in enumerate([960, 1, 7, 0, 4_410, 960, 2, 1, 1] * 20):
+        stretch = clock.place(at(1) + begin * S // 44_100 + n * 10_000, count, 44_100).stretch
+        assert stretch is not None
+        if stretch.count:
+            place = (begin << 32) + stretch.at
+            assert last is None or place == last
+            last = place + stretch.count * stretch.step
+        begin += count
 
 
 def test_a_gap_is_filled_with_as_many_samples_as_it_lasted() -> None:
     clock = SoundClock(ORIGIN)
     clock.place(at(1), 4800, RATE_HZ)
-    assert clock.place(at(1.5), 4800, RATE_HZ) == Placement(19_200, 0, restart=True)
+    assert clock.place(at(1.5), 4800, RATE_HZ) == Placement(19_200, 0, restart=True, stretch=plain(4800))
     assert clock.position == round(1.6 * RATE_HZ)
     assert clock.silences(0, 10 * RATE_HZ) == ((52_800, 72_000),)
 
@@ -37,9 +89,9 @@ def test_a_gap_is_filled_with_as_many_samples_as_it_lasted() -> None:
 def test_what_overlaps_is_cut_off_the_newer_block() -> None:
     clock = SoundClock(ORIGIN)
     clock.place(at(1), 4800, RATE_HZ)
-    assert clock.place(at(1.05), 4800, RATE_HZ) == Placement(0, 2400, restart=True)
+    assert clock.place(at(1.05), 4800, RATE_HZ) == Placement(0, 2400, restart=True, stretch=plain(2400))
     assert clock.position == round(1.15 * RATE_HZ)
-    assert clock.place(at(1.0), 960, RATE_HZ) == Placement(0, 960, restart=True), "wholly known already"
+    assert clock.place(at(1.0), 960, RATE_HZ) == Placement(0, 960, restart=True, stretch=None), "wholly known already"
     assert clock.position == round(1.15 * RATE_HZ)
 
 
@@ -47,16 +99,16 @@ def test_another_rate_continues_the_timeline_to_the_sample() -> None:
     """A microphone at 44.1 kHz takes over from one at 48 kHz."""
     clock = SoundClock(ORIGIN)
     clock.place(at(1), 4800, RATE_HZ)
-    assert clock.place(at(1.1), 4410, 44_100) == Placement(0, 0, restart=True)
+    assert joins(clock.place(at(1.1), 4410, 44_100)) == (0, 0, True)
     for n in range(1, 10):
-        assert clock.place(at(1.1 + n / 10), 4410, 44_100) == Placement(0, 0, restart=False)
-    assert clock.position == round(2.1 * RATE_HZ)
+        assert joins(clock.place(at(1.1 + n / 10), 4410, 44_100)) == (0, 0, False)
+    assert clock.position in (round(2.1 * RATE_HZ), round(2.1 * RATE_HZ) + 1)
 
 
 def test_nothing_lies_before_the_origin() -> None:
     """The encoder's run-in needs room: what is older than it is cut off."""
     clock = SoundClock(ORIGIN)
-    assert clock.place(ORIGIN - S // 10, 9600, RATE_HZ) == Placement(0, 4800 + RUN_IN, restart=True)
+    assert joins(clock.place(ORIGIN - S // 10, 9600, RATE_HZ)) == (0, 4800 + RUN_IN, True)
     assert (clock.begin, clock.position) == (RUN_IN, 4800)
 
 
@@ -71,7 +123,7 @@ def test_silence_takes_the_place_of_a_dead_microphone_and_is_never_sound() -> No
     assert clock.newest_sound(121_000) == 52_800, "what an encoder pads is no sound either"
     assert clock.newest_sound(60_000) == 52_800
     assert clock.newest_sound(50_000) == 50_000
-    assert clock.place(at(2.4), 9600, RATE_HZ) == Placement(0, 4800, restart=True), "back before the silence ended"
+    assert joins(clock.place(at(2.4), 9600, RATE_HZ)) == (0, 4800, True), "back before the silence ended"
     assert clock.newest_sound(round(2.6 * RATE_HZ)) == round(2.6 * RATE_HZ)
 
 
@@ -87,7 +139,7 @@ def test_after_a_pause_another_track_begins_without_silence_between() -> None:
     clock.place(at(1), 4800, RATE_HZ)
     clock.pause()
     assert clock.position is None
-    assert clock.place(at(9), 4800, RATE_HZ) == Placement(0, 0, restart=True)
+    assert joins(clock.place(at(9), 4800, RATE_HZ)) == (0, 0, True)
     assert (clock.begin, clock.silences(0, 10 * RATE_HZ)) == (9 * RATE_HZ, ())
 
 
@@ -100,13 +152,6 @@ def test_silences_are_cut_to_what_is_asked_and_forgotten_when_told() -> None:
     assert clock.silences(0, 200_000) == ((120_000, 144_000),)
     clock.forget(200_000)
     assert clock.silences(0, 200_000) == ((120_000, 144_000),), "the newest may go on, and must not be taken for sound"
-
-
-@pytest.mark.parametrize(
-    ("count", "rate_hz", "expected"), [(44_100, 44_100, 48_000), (1, 8_000, 6), (441, 44_100, 480)]
-)
-def test_rescale_keeps_the_time(count: int, rate_hz: int, expected: int) -> None:
-    assert rescale(count, rate_hz) == expected
 
 
 def test_index_and_moment_are_inverse() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from recorder.capture.annexb import nal_units, parameter_sets
+from recorder.capture.clocks import ONE, RATE_HZ, Stretch
 from recorder.capture.encoder import GOP_NS, Canvas, PictureEncoder
 from recorder.capture.sound import SoundEncoder
 from recorder.errors import DeviceAbsentError
@@ -99,6 +100,13 @@ def pcm(packets: list, first_position: int) -> np.ndarray:
     return np.concatenate(frames)
 
 
+def evenly(begin: int, count: int, rate_hz: int) -> Stretch:
+    """The next ``count`` samples after ``begin`` at 48 kHz, as far apart as their rate says."""
+    first, end = (-(-n * RATE_HZ // rate_hz) for n in (begin, begin + count))
+    step = (rate_hz * ONE) // RATE_HZ
+    return Stretch(first * rate_hz * ONE // RATE_HZ - begin * ONE, step, end - first)
+
+
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 44_100, 48_000])
 def test_samples_come_out_where_they_went_in(rate_hz: int) -> None:
     """A click 0.5 s after the track's beginning is decoded 0.5 s after it, at any rate, in blocks of any size."""
@@ -107,7 +115,8 @@ def test_samples_come_out_where_they_went_in(rate_hz: int) -> None:
     encoder = SoundEncoder(10_000)
     packets = []
     for begin in range(0, rate_hz, 777):
-        packets += encoder.samples(samples[begin : begin + 777], rate_hz, restart=begin == 0)
+        block = samples[begin : begin + 777]
+        packets += encoder.samples(block, rate_hz, evenly(begin, len(block), rate_hz), restart=begin == 0)
     packets += encoder.finish()
     assert [p.position for p in packets] == [10_000 - 1024 + n * 1024 for n in range(len(packets))]
     heard = pcm(packets, 10_000 - 1024)[1024:]
@@ -121,8 +130,9 @@ def test_silence_is_as_long_as_it_was_asked_for(rate_hz: int) -> None:
     """Two clicks with silence filled in between keep their distance, whatever the resampler still held."""
     click = np.full(rate_hz // 10, 20_000, np.int16)
     encoder = SoundEncoder(0)
-    packets = encoder.samples(click, rate_hz, restart=True) + encoder.silence(24_000)
-    packets += encoder.samples(click, rate_hz, restart=True) + encoder.finish()
+    stretch = evenly(0, len(click), rate_hz)
+    packets = encoder.samples(click, rate_hz, stretch, restart=True) + encoder.silence(24_000)
+    packets += encoder.samples(click, rate_hz, stretch, restart=True) + encoder.finish()
     loud = np.abs(pcm(packets, -1024)[1024:]) > 0.3
     edges = np.flatnonzero(np.diff(loud.astype(int)))
     assert abs(edges[0] - 4_800) <= 24

@@ -9,6 +9,7 @@ import pytest
 
 from recorder.capture import annexb
 from recorder.capture.boxes import SOUND_TRACK, VIDEO_TRACK
+from recorder.capture.clocks import ONE, Stretch
 from recorder.capture.encoder import Canvas, PictureEncoder
 from recorder.capture.muxer import Fragment, Mp4Writer, Pictures, Sound, SoundPacket
 from recorder.capture.ports import VideoFormat, VideoPacket
@@ -133,7 +134,8 @@ def scene() -> tuple[VideoFormat, list[VideoPacket], list[SoundPacket]]:
         card.draw(canvas.planes, n, flash=n % 25 == 0)
         pictures.append(encoder.encode(canvas.frame, ORIGIN + S + n * FRAME_NS, FRAME_NS))
     sound = SoundEncoder(48_000)
-    packets = sound.samples(np.tile(one_second(48_000), 3), 48_000, restart=True) + sound.finish()
+    samples = np.tile(one_second(48_000), 3)
+    packets = sound.samples(samples, 48_000, Stretch(0, ONE, len(samples)), restart=True) + sound.finish()
     return encoder.format, pictures, packets
 
 

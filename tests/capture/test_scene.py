@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.capture import testcard, testtone
+from recorder.capture.clocks import ONE, Stretch
 from recorder.capture.encoder import Canvas, PictureEncoder, planes_of
 from recorder.capture.sound import SoundEncoder
 from recorder.capture.testcard import Card, TestCard
@@ -100,7 +101,8 @@ def test_silence_and_lost_samples_show() -> None:
 def test_the_edge_of_a_beep_is_no_silence() -> None:
     """What the codec leaves of a beep's end can cancel the pilot in that window: at 371, not in the sound itself."""
     encoder = SoundEncoder(0)
-    packets = encoder.samples(scene(6, offset=371), RATE_HZ, restart=False) + encoder.finish()
+    samples = scene(6, offset=371)
+    packets = encoder.samples(samples, RATE_HZ, Stretch(0, ONE, len(samples)), restart=False) + encoder.finish()
     decoder: Any = av.CodecContext.create("aac", "r")
     decoder.extradata = bytes([0x11, 0x88])  # AudioSpecificConfig: AAC-LC, 48 kHz, one channel (ISO 14496-3, 1.6.2.1)
     decoded = [frame.to_ndarray()[0] for packet in packets for frame in decoder.decode(av.Packet(packet.data))]

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from recorder.capture.clocks import ONE, Stretch
 from recorder.capture.encoder import Canvas, PictureEncoder
 from recorder.capture.muxer import Mp4Writer, SoundPacket
 from recorder.capture.ports import VideoFormat, VideoPacket
@@ -47,7 +48,7 @@ def sounds(samples: np.ndarray | None = None, position: int = RATE_HZ) -> list[S
     """The scene's sound, or this, from ``position`` on."""
     encoder = SoundEncoder(position)
     samples = np.tile(one_second(RATE_HZ), SECONDS) if samples is None else samples
-    return encoder.samples(samples, RATE_HZ, restart=True) + encoder.finish()
+    return encoder.samples(samples, RATE_HZ, Stretch(0, ONE, len(samples)), restart=True) + encoder.finish()
 
 
 def recording(
