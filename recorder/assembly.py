@@ -4,6 +4,7 @@ The only file that knows every room; it decides nothing while the recorder runs.
 with. Nothing here opens a camera, a microphone or a socket.
 """
 
+import logging
 import queue
 import threading
 from dataclasses import dataclass
@@ -37,10 +38,12 @@ from recorder.vault.pruner import Pruner
 from recorder.vault.recovery import RecoveryReport
 from recorder.vault.retention import Policy
 from recorder.vault.slots import Slot
-from recorder.vault.store import Store
+from recorder.vault.store import JourneyRecord, Store
 
 if TYPE_CHECKING:
     from recorder.capture.devices import Devices
+
+log = logging.getLogger(__name__)
 
 RESUME_WITHIN_S = 60.0
 POWER_OFF_WANTED = Path("/run/cabin-recorder-power/off")
@@ -128,6 +131,7 @@ class Parts:
             segment_length_s=self.config.segments.length_s,
             fps=frame_rate(self.config),
             sound=sound,
+            sound_before_s=self.config.audio.kept_before_s,
         )
 
     @cached_property
@@ -158,7 +162,18 @@ class Parts:
         except RecorderError:
             self.runtime.forget_consent()  # its journey is not on this card
             return None
+        if not self._agreed(record):
+            self.runtime.forget_consent()
+            return None
         return journey, record.held
+
+    def _agreed(self, record: JourneyRecord) -> bool:
+        """Whether who agreed was told of the sound that is recorded now: the configuration may be another since."""
+        told, audio = record.agreement, self.config.audio
+        same = (told.get("audio"), told.get("audio_before_hold_s")) == (audio.mode, audio.kept_before_s)
+        if not same:
+            log.warning("journey %s does not go on: audio was %s and is %s", record.id, told.get("audio"), audio.mode)
+        return same
 
     def resumable(self, report: RecoveryReport) -> str | None:
         """The consented journey that a power cut of at most a minute, proven by trusted clocks, left unended."""
@@ -171,15 +186,17 @@ class Parts:
         written_ns = unended.last_written_utc_ns if unended.last.quality == "synchronised" else None
         last_ns = max(unended.last.utc_ns, written_ns or 0)
         gap_s = (now.utc_ns - last_ns) / NS_PER_S
-        return unended.id if proven and 0 <= gap_s <= RESUME_WITHIN_S else None
+        short = proven and 0 <= gap_s <= RESUME_WITHIN_S
+        return unended.id if short and self._agreed(self.store.journey(unended.id)) else None
 
     def consent_entry(self, *, notice_finished: bool) -> dict[str, Any]:
         """What a consent's entry in the log says: which notice, and whether it was heard to its end."""
         return {
             "notice_sha256": self.voice.notice_sha256,
-            "languages": list(self.config.notice.texts),
+            "languages": list(self.config.notice_texts),
             "notice_finished": notice_finished,
             "audio": self.config.audio.mode,
+            "audio_before_hold_s": self.config.audio.kept_before_s,
         }
 
     def start_entry(self, resumed: str | None) -> dict[str, Any]:
@@ -190,6 +207,8 @@ class Parts:
             "recipients": [recipient.fingerprint for recipient in recipients_of(self.config)],
             "resumed": resumed,
             "max_age_s": self.config.retention.max_age_s,
+            "audio": self.config.audio.mode,
+            "audio_before_hold_s": self.config.audio.kept_before_s,
         }
 
     def may_release(self, uid: int) -> None:
@@ -227,7 +246,7 @@ def assemble(config: Config) -> Parts:
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     pruner = Pruner(store, policy_of(config), clock)
     voice = Voice(
-        NoticeLibrary(config.notice.texts, runtime.folder / "voice"),
+        NoticeLibrary(config.notice_texts, runtime.folder / "voice"),
         lambda: open_loudspeaker(config.notice.device),
         inbox.put,
         enabled=config.notice.enabled,

@@ -14,6 +14,7 @@ class Phrase(Enum):
     """What the recorder says or sounds; the words are in the cabin's notice texts, the tones in ``signals``."""
 
     RECORDING = "recording"
+    RECORDING_SOUND = "recording-sound"
     STOPPED = "stopped"
     WITHDRAWN = "withdrawn"
     AGREED_AGAIN = "agreed-again"
@@ -74,7 +75,9 @@ class StopCapture:
 
 @dataclass(frozen=True, slots=True)
 class RecordSound:
-    """Open the microphone too, from now on; asked for in audio mode ``on-hold`` only."""
+    """Record sound too from now on, or no more, while the picture goes on; asked for in audio mode ``on-hold`` only."""
+
+    wanted: bool
 
 
 @dataclass(frozen=True, slots=True)

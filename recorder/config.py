@@ -29,12 +29,6 @@ PIN_KEYS = (
     "buzzer",
 )
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]+)*\Z")
-DEFAULT_NOTICE = (
-    "This journey is recorded with picture and sound, for everyone's safety. "
-    "The recording is deleted within twenty-four hours unless something happens that makes it needed. "
-    "If you agree, please press the green button. If you change your mind, hold the button for three seconds."
-)
-
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Authority = Annotated[
@@ -109,9 +103,31 @@ class MicrophoneConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AudioConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """When sound is recorded. ``off`` never opens the microphone."""
+    """When sound is recorded. ``off`` never opens the microphone; ``on-hold`` not before the press, if not told to."""
 
     mode: Literal["always", "on-hold", "off"] = "always"
+    before_hold_s: Annotated[float, Meta(ge=0, le=60)] = 0.0
+
+    @property
+    def kept_before_s(self) -> float:
+        """Seconds of sound kept in memory for a press of hold."""
+        return self.before_hold_s if self.mode == "on-hold" else 0.0
+
+
+def default_notice(audio: AudioConfig) -> str:
+    """What passengers are told, in English, where the configuration has no words of its own: no more than is true."""
+    since = f", and {audio.kept_before_s:g} seconds from before it" if audio.kept_before_s else ""
+    sound = {
+        "always": "with picture and sound, for everyone's safety.",
+        "on-hold": "with picture, for everyone's safety. Sound is recorded from when somebody presses the hold button"
+        f"{since}.",
+        "off": "with picture and without sound, for everyone's safety.",
+    }[audio.mode]
+    return (
+        f"This journey is recorded {sound} "
+        "The recording is deleted within twenty-four hours unless something happens that makes it needed. "
+        "If you agree, please press the green button. If you change your mind, hold the button for three seconds."
+    )
 
 
 class SegmentsConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,14 +205,9 @@ class NoticeConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The spoken notice: one text, or one per language code (``en``, ``cy``), spoken in the order given."""
 
     # Checked below, not by Meta: msgspec 0.22 corrupts memory where a union joins a str with a pattern and a container.
-    text: str | dict[str, str] = DEFAULT_NOTICE
+    text: str | dict[str, str] | None = None  # default: what is true in this audio mode, in English
     device: str | None = None
     enabled: bool = True
-
-    @property
-    def texts(self) -> dict[str, str]:
-        """Language code to text, in speaking order."""
-        return {"en": self.text} if isinstance(self.text, str) else dict(self.text)
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
@@ -214,6 +225,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     journey: JourneyConfig = JourneyConfig()
     power: PowerConfig = PowerConfig()
     notice: NoticeConfig = NoticeConfig()
+
+    @property
+    def notice_texts(self) -> dict[str, str]:
+        """What passengers are told: language code to text, in speaking order."""
+        text = default_notice(self.audio) if self.notice.text is None else self.notice.text
+        return {"en": text} if isinstance(text, str) else dict(text)
 
     @property
     def device_key(self) -> Path:
@@ -249,7 +266,7 @@ def load(path: Path, *, places: bool = True) -> Config:
     faults += [*_recipient_faults(readable), *_retention_faults(readable)]
     faults += [*_notice_faults(readable), *_device_faults(readable)]
     faults += _place_faults(readable) if places else ()
-    faults += [*_pin_faults(readable), *_mixing_faults(readable)]
+    faults += [*_audio_faults(readable), *_pin_faults(readable), *_mixing_faults(readable)]
     if faults:
         raise ConfigError([f"{path}: {fault}" for fault in faults])
     return build(Config, readable)
@@ -318,6 +335,12 @@ def _device_faults(readable: Readable) -> Iterator[str]:
     slowest, fps = readable.get("camera.slowest_fps"), readable.get("camera.fps")
     if slowest is not None and fps is not None and slowest > fps:
         yield f"camera.slowest_fps: {slowest:g} is faster than camera.fps, {fps:g}; it is the rate in the dark."
+
+
+def _audio_faults(readable: Readable) -> Iterator[str]:
+    mode, before_s = readable.get("audio.mode"), readable.get("audio.before_hold_s")
+    if mode in ("always", "off") and before_s:
+        yield f'audio.before_hold_s: means something in audio.mode "on-hold" only, and that is "{mode}"; take it out.'
 
 
 def _pin_faults(readable: Readable) -> Iterator[str]:

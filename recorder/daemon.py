@@ -223,8 +223,8 @@ class Daemon:
                 parts.clerk.plan_capture(journey)
             case do.StopCapture(reason):
                 self._recordings.stop(reason)
-            case do.RecordSound():
-                self._recordings.enable_sound()
+            case do.RecordSound(wanted):
+                self._recordings.record_sound(wanted=wanted)
             case do.EndJourney(journey, reason):
                 parts.clerk.end_journey(journey, reason)
             case do.Hold(scope):
@@ -275,7 +275,9 @@ class Daemon:
             "held": journey.held,
             "hold_pending": journey.hold_pending,
             "ignition": journey.ignition,
-            "recording_sound": "audio" in journey.wanted,
+            "audio": self._parts.config.audio.mode,
+            "audio_before_hold_s": self._parts.config.audio.kept_before_s,
+            "recording_sound": journey.devices_open and "audio" in journey.wanted,
             "durable_video_age_s": self._freshness.age_s("video", now_ns),
             "durable_audio_age_s": self._freshness.age_s("audio", now_ns),
             "devices_open": journey.devices_open,

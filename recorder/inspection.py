@@ -35,6 +35,14 @@ CLOCK_SENTENCES = {
 """What each quality of :data:`recorder.timekeeping.ClockQuality` means to people."""
 
 
+AUDIO = {
+    "always": "recorded always",
+    "on-hold": "recorded while the journey is held",
+    "off": "never recorded, the microphone stays closed",
+}
+"""What each mode of ``audio.mode`` means to people."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """Something to print."""
@@ -74,6 +82,9 @@ def _status_lines(answer: dict[str, Any]) -> Iterator[str]:
     yield f"{answer['vehicle']}: {answer['state']}" + (
         f", journey {answer['journey']} ({held})" if answer["journey"] else ""
     )
+    kept_s = answer["audio_before_hold_s"]
+    before = f", with {kept_s:g} s from before the press, kept in memory" if kept_s else ""
+    yield f"  sound: {AUDIO[answer['audio']]}{before}; {'on' if answer['recording_sound'] else 'off'} now"
     for medium in ("video", "audio"):
         age_s = answer[f"durable_{medium}_age_s"]
         if age_s is not None:

@@ -5,6 +5,7 @@
 - ``StartCapture`` is asked for only while a consent stands that was pressed in this journey and is in the signed log;
 - a withdrawal forgets the consent before it closes the devices, so that no crash in between can resume it;
 - a hold is asked for in every state, and never forgotten before it is durable;
+- sound is recorded while it is wanted, and not a moment longer: what changes that is told in one place;
 - only capture faults change the state; every other fault is shown and logged;
 - every state that opened devices leads back to closed ones, and ``Failed`` retries with growing pauses.
 
@@ -19,7 +20,7 @@ from typing import NamedTuple
 from recorder import events as on
 from recorder import journey_rows as rows
 from recorder.events import Event
-from recorder.journey_entries import Outcome
+from recorder.journey_entries import Outcome, follow_sound
 from recorder.journey_rows import Action
 from recorder.journey_state import CAPTURE_FAULTS, Capture, Journey, Settings, StateName
 
@@ -28,7 +29,8 @@ __all__ = ["CAPTURE_FAULTS", "TABLE", "Capture", "Journey", "Row", "Settings", "
 
 def step(journey: Journey, event: Event) -> Outcome:
     """The next state and what it asks for, in order. Never raises for any event in any state."""
-    return TABLE[journey.name][type(event)].action(journey, event)
+    after, commands = TABLE[journey.name][type(event)].action(journey, event)
+    return after, (*commands, *follow_sound(journey, after))
 
 
 class Row(NamedTuple):
@@ -88,7 +90,7 @@ TABLE: dict[StateName, dict[type, Row]] = {
     },
     S.STARTING: {
         **_EVERYWHERE,
-        on.Tick: Row(rows.tick_starting, (S.RECORDING, S.IMPAIRED, S.FAILED)),
+        on.Tick: Row(rows.tick_starting, (S.IMPAIRED, S.FAILED)),
         on.IgnitionOn: Row(rows.ignition),
         on.IgnitionOff: Row(rows.run_on, (S.RUN_ON,)),
         on.ConsentPressed: Row(rows.consent_again),
@@ -96,6 +98,8 @@ TABLE: dict[StateName, dict[type, Row]] = {
         on.ConsentRecorded: Row(rows.consent_recorded),
         on.FirstDurable: Row(rows.when_whole(rows.fresh), (S.RECORDING,)),
         on.DurableStale: Row(rows.stale),
+        on.HoldDurable: Row(rows.when_whole(rows.hold_durable), (S.RECORDING,)),
+        on.HoldReleased: Row(rows.when_whole(rows.hold_released), (S.RECORDING,)),
         on.FaultCleared: Row(rows.when_whole(rows.fault_over), (S.RECORDING,)),
         on.Sealed: Row(rows.sealed_starting, (S.FAILED,)),
         on.StopRequested: Row(rows.stop, (S.SEALING, S.PARKED)),
@@ -108,8 +112,9 @@ TABLE: dict[StateName, dict[type, Row]] = {
         on.ConsentPressed: Row(rows.consent_again),
         on.ConsentWithdrawn: Row(rows.withdraw, (S.WITHDRAWN,)),
         on.ConsentRecorded: IGNORE,
-        on.HoldPressed: Row(rows.hold_recording, (S.STARTING,)),
-        on.HoldAllPressed: Row(rows.hold_recording, (S.STARTING,)),
+        on.HoldPressed: Row(rows.then_wanted(rows.hold), (S.STARTING,)),
+        on.HoldAllPressed: Row(rows.then_wanted(rows.hold_all), (S.STARTING,)),
+        on.HoldDurable: Row(rows.then_wanted(rows.hold_durable), (S.STARTING,)),
         on.FirstDurable: Row(rows.fresh),
         on.DurableStale: Row(rows.then_truth(rows.stale), (S.IMPAIRED,)),
         on.FaultRaised: Row(rows.then_truth(rows.fault), (S.IMPAIRED,)),
@@ -125,6 +130,7 @@ TABLE: dict[StateName, dict[type, Row]] = {
         on.ConsentPressed: Row(rows.consent_again),
         on.ConsentWithdrawn: Row(rows.withdraw, (S.WITHDRAWN,)),
         on.ConsentRecorded: IGNORE,
+        on.HoldDurable: Row(rows.then_truth(rows.hold_durable), (S.RECORDING,)),
         on.HoldReleased: Row(rows.then_truth(rows.hold_released), (S.RECORDING,)),
         on.FirstDurable: Row(rows.then_truth(rows.fresh), (S.RECORDING,)),
         on.DurableStale: Row(rows.stale_impaired),

@@ -30,6 +30,7 @@ def forget(j: Journey) -> Journey:
         consented=False,
         fresh=NO_MEDIA,
         held=False,
+        hold_asked=False,
         notice_playing=False,
         notice_ended_s=None,
         notice_finished=False,
@@ -52,7 +53,20 @@ def open_devices(j: Journey) -> Outcome:
         return j, ()
     # A new try: what was wrong with the devices before says nothing about now.
     j = replace(j, capture=Capture.OPEN, faults=j.faults - CAPTURE_FAULTS)
-    return j, (do.PersistConsent(j.journey or ""), do.StartCapture(j.journey or "", sound="audio" in j.wanted))
+    sound = "audio" in j.wanted
+    told = (do.Note("sound-began"),) if sound and j.settings.audio == "on-hold" else ()
+    return j, (do.PersistConsent(j.journey or ""), do.StartCapture(j.journey or "", sound=sound), *told)
+
+
+def follow_sound(before: Journey, j: Journey) -> tuple[Command, ...]:
+    """In mode on-hold sound begins with the hold and ends with its release, whoever asked for either. Both are logged.
+
+    Where the capture itself begins or ends, sound does with it.
+    """
+    wanted = "audio" in j.wanted
+    if wanted == ("audio" in before.wanted) or not before.capture is j.capture is Capture.OPEN:
+        return ()
+    return do.RecordSound(wanted), do.Note("sound-began" if wanted else "sound-ended")
 
 
 def close_devices(j: Journey, reason: str) -> Outcome:

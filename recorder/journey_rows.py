@@ -174,7 +174,7 @@ def resume(j: Journey, e: on.Resumed) -> Outcome:
     j, opening = start(j)
     if not j.ignition:
         j = replace(j, name=StateName.RUN_ON, deadline_s=j.now_s + j.settings.run_on_s)
-    return j, (do.Note("resumed"), *opening)
+    return j, (do.Note("resumed", {"audio": j.settings.audio, "held": j.held}), *opening)
 
 
 # --- rows: hold --------------------------------------------------------------------------------------------------
@@ -191,29 +191,19 @@ def hold_all(j: Journey, _: on.HoldAllPressed) -> Outcome:
 
 
 def _ask_hold(j: Journey, scope: on.HoldScope) -> Outcome:
-    had_sound = "audio" in j.wanted
-    j = replace(j, holds_pending=j.holds_pending + 1)
-    sound = (do.RecordSound(),) if "audio" in j.wanted and not had_sound and j.capture is Capture.OPEN else ()
-    return j, (do.Hold(scope), *sound)
-
-
-def hold_recording(j: Journey, e: on.HoldPressed | on.HoldAllPressed) -> Outcome:
-    """Where the hold asks for sound too, the recording is whole again only when sound is durable."""
-    j, commands = hold(j, e) if isinstance(e, on.HoldPressed) else hold_all(j, e)
-    if not j.whole:
-        j = replace(j, name=StateName.STARTING, deadline_s=j.now_s + j.settings.starting_s)
-    return j, commands
+    return replace(j, holds_pending=j.holds_pending + 1, hold_asked=j.hold_asked or j.current), (do.Hold(scope),)
 
 
 def hold_durable(j: Journey, e: on.HoldDurable) -> Outcome:
     """The hold is on the card, or there was nothing to hold."""
     ours = j.journey in e.journeys if j.current else bool(e.journeys)
-    j = replace(j, holds_pending=max(0, j.holds_pending - 1), held=j.held or ours)
+    pending = max(0, j.holds_pending - 1)
+    j = replace(j, holds_pending=pending, held=j.held or ours, hold_asked=j.hold_asked and pending > 0)
     return j, (do.Say(Phrase.HELD if e.journeys else Phrase.NOTHING_TO_HOLD),)
 
 
 def hold_released(j: Journey, e: on.HoldReleased) -> Outcome:
-    """The office let go of a hold."""
+    """The office let go of a hold: where sound was recorded for its sake, no more is."""
     return replace(j, held=j.held and e.journey != j.journey), ()
 
 
@@ -264,6 +254,18 @@ def then_truth(action: Action) -> Action:
     return row
 
 
+def then_wanted(action: Action) -> Action:
+    """After ``action``, be in Starting where it asks for sound too, until that is durable."""
+
+    def row(j: Journey, e: Event) -> Outcome:
+        j, commands = action(j, e)
+        if not j.whole:
+            j = replace(j, name=StateName.STARTING, deadline_s=j.now_s + j.settings.starting_s)
+        return j, commands
+
+    return row
+
+
 def when_whole(action: Action) -> Action:
     """After ``action``, leave Starting if everything wanted is durable; its deadline decides about less."""
 
@@ -272,7 +274,8 @@ def when_whole(action: Action) -> Action:
         if not j.whole:
             return j, first
         j, _ = recording_or_impaired(j)
-        return j, (*first, do.Say(Phrase.RECORDING))
+        sound = j.settings.audio == "on-hold" and "audio" in j.wanted
+        return j, (*first, do.Say(Phrase.RECORDING_SOUND if sound else Phrase.RECORDING))
 
     return row
 

@@ -86,6 +86,7 @@ class Journey:
     fresh: frozenset[Medium] = NO_MEDIA
     faults: frozenset[str] = frozenset()
     held: bool = False
+    hold_asked: bool = False  # of this journey, and not answered yet
     holds_pending: int = 0
     notice_playing: bool = False
     notice_ended_s: float | None = None
@@ -106,7 +107,7 @@ class Journey:
     def wanted(self) -> frozenset[Medium]:
         """The media this journey is to record now."""
         mode = self.settings.audio
-        sound = mode == "always" or (mode == "on-hold" and (self.held or self.hold_pending))
+        sound = mode == "always" or (mode == "on-hold" and (self.held or self.hold_asked))
         return frozenset({"video", "audio"}) if sound else frozenset({"video"})
 
     @property

@@ -31,8 +31,8 @@ class Capturing(Protocol):
         """Begin to close the devices; returns at once, posts Sealed once."""
         ...
 
-    def enable_sound(self) -> None:
-        """Open the microphone too."""
+    def record_sound(self, *, wanted: bool) -> None:
+        """Record sound from now on, or no more."""
         ...
 
     def durable(self) -> Durable:
@@ -72,11 +72,11 @@ class Recordings:
         self._capture = self._begin(plan, self._sound)
         self._capture.start()
 
-    def enable_sound(self) -> None:
-        """Open the microphone too, in the capture that runs or is planned."""
-        self._sound = True
+    def record_sound(self, *, wanted: bool) -> None:
+        """Record sound, or no more, in the capture that runs or is planned."""
+        self._sound = wanted
         if self._capture is not None:
-            self._capture.enable_sound()
+            self._capture.record_sound(wanted=wanted)
 
     def stop(self, reason: str) -> None:
         """Close the devices; what never began is sealed already."""

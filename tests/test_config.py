@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.cabin.pins import Wiring
-from recorder.config import DEFAULT_NOTICE, CameraConfig, Config, RetentionConfig, load
+from recorder.config import AudioConfig, CameraConfig, Config, RetentionConfig, default_notice, load
 from recorder.config_reading import read
 from recorder.errors import ConfigError
 from recorder.vault.age import X25519Identity
@@ -98,7 +98,7 @@ def test_the_least_that_is_needed(folder: Path) -> None:
     assert (config.audio.mode, config.segments.length_s, config.power.kind) == ("always", 60, "simulated")
     assert config.retention == RetentionConfig(max_age_s=86_400, sweep_s=None, epoch_s=None, clock_grace_s=900)
     assert (config.retention.sweep_seconds, config.retention.epoch_seconds) == (60, 600)
-    assert config.notice.texts == {"en": DEFAULT_NOTICE}
+    assert config.notice_texts == {"en": default_notice(config.audio)}
     assert list(folder.iterdir()) == [folder / "recorder.toml"]
 
 
@@ -135,6 +135,52 @@ def test_the_clip_s_own_sound(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("audio", "told", "not_told"),
+    [
+        ('mode = "always"', ["with picture and sound,"], ["without"]),
+        ('mode = "off"', ["with picture and without sound,"], ["and sound", "hold button"]),
+        (
+            'mode = "on-hold"',
+            ["Sound is recorded from when somebody presses the hold button."],
+            ["and sound", "from before"],
+        ),
+        ('mode = "on-hold"\nbefore_hold_s = 10', ["the hold button, and 10 seconds from before it."], ["and sound"]),
+    ],
+)
+def test_the_default_notice_says_what_is_true_of_sound(
+    folder: Path, audio: str, told: list[str], not_told: list[str]
+) -> None:
+    """No more sound than is recorded, and no less; the rest is the same in every mode."""
+    text = loaded(folder, changed(audio=audio)).notice_texts["en"]
+    assert [words for words in told if words not in text] == []
+    assert [words for words in not_told if words in text] == []
+    assert text.startswith("This journey is recorded with picture")
+    assert (
+        text.partition("The recording is deleted")[2]
+        == default_notice(AudioConfig()).partition("The recording is deleted")[2]
+    )
+
+
+@pytest.mark.parametrize(
+    ("audio", "said"),
+    [
+        (
+            'mode = "off"\nbefore_hold_s = 5',
+            ['audio.before_hold_s: means something in audio.mode "on-hold" only, and that is "off"; take it out.'],
+        ),
+        (
+            "before_hold_s = 5",
+            ['audio.before_hold_s: means something in audio.mode "on-hold" only, and that is "always"; take it out.'],
+        ),
+        ('mode = "on-hold"\nbefore_hold_s = 61', ["audio.before_hold_s: expected a number from 0 to 60, got 61."]),
+    ],
+)
+def test_sound_from_before_the_press(folder: Path, audio: str, said: list[str]) -> None:
+    """Where it would mean nothing it is refused, and so is more than memory should hold."""
+    assert faults(folder, changed(audio=audio)) == said
+
+
+@pytest.mark.parametrize(
     ("written", "texts"),
     [
         ('text = "Hello."', {"en": "Hello."}),
@@ -144,7 +190,7 @@ def test_the_clip_s_own_sound(folder: Path) -> None:
 )
 def test_the_notice_in_one_or_more_languages(folder: Path, written: str, texts: dict[str, str]) -> None:
     """In speaking order."""
-    assert list(loaded(folder, changed(notice=written)).notice.texts.items()) == list(texts.items())
+    assert list(loaded(folder, changed(notice=written)).notice_texts.items()) == list(texts.items())
 
 
 @pytest.mark.parametrize(
@@ -227,7 +273,7 @@ def test_what_does_not_fit(folder: Path, section: str, key: str, written: str, w
     [
         ("store", "min_fre_bytes = 1", "store.min_fre_bytes: unknown key; did you mean min_free_bytes?"),
         ("retension", "max_age_s = 60", "retension: unknown key; did you mean retention?"),
-        ("audio", "xyz = 1", "audio.xyz: unknown key; known here: mode."),
+        ("audio", "xyz = 1", "audio.xyz: unknown key; known here: mode, before_hold_s."),
     ],
 )
 def test_unknown_keys(folder: Path, section: str, line: str, said: str) -> None:

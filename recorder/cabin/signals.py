@@ -110,6 +110,7 @@ _CONSENT = {
 
 _TONES = {
     Phrase.RECORDING: ((660, 0.15), (990, 0.30)),
+    Phrase.RECORDING_SOUND: ((660, 0.15), (990, 0.15), (1100, 0.30)),
     Phrase.STOPPED: ((990, 0.15), (660, 0.30)),
     Phrase.WITHDRAWN: ((880, 0.20), (660, 0.20), (440, 0.40)),
     Phrase.AGREED_AGAIN: ((990, 0.15),),

@@ -13,6 +13,7 @@ FALLBACK_LANGUAGE = "en"
 _WORDS: dict[str, dict[Phrase, str]] = {
     "en": {
         Phrase.RECORDING: "Recording.",
+        Phrase.RECORDING_SOUND: "Recording, with sound.",
         Phrase.STOPPED: "Recording has stopped.",
         Phrase.WITHDRAWN: "Agreement withdrawn. Nothing is being recorded.",
         Phrase.AGREED_AGAIN: "Thank you.",
@@ -26,6 +27,7 @@ _WORDS: dict[str, dict[Phrase, str]] = {
     },
     "cy": {
         Phrase.RECORDING: "Yn recordio.",
+        Phrase.RECORDING_SOUND: "Yn recordio, gyda sain.",
         Phrase.STOPPED: "Mae'r recordio wedi dod i ben.",
         Phrase.WITHDRAWN: "Cytundeb wedi'i dynnu'n ôl. Nid oes dim yn cael ei recordio.",
         Phrase.AGREED_AGAIN: "Diolch.",

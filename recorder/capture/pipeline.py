@@ -63,20 +63,22 @@ class Capture:
         segment_length_s: float = 60.0,
         fps: Fraction | float = 30,
         sound: bool = True,
+        sound_before_s: float = 0.0,
         now_ns: Callable[[], int] = boottime_ns,
         card_queue_bytes: int = QUEUE_BYTES,
     ) -> None:
         """Nothing is opened yet.
 
         ``origin_ns``: boottime of the journey's zero. ``microphone``: None declares no sound track. ``sound``: whether
-        the microphone is open from the start, else from :meth:`enable_sound` on. ``fps``: what the camera is expected
-        to deliver, for the number of its first frame. ``post``: called from several threads.
+        sound is recorded from the start, else from :meth:`record_sound` on, and then with what is kept in memory of
+        the ``sound_before_s`` before; only for those is the microphone open earlier. ``fps``: what the camera is
+        expected to deliver, for the number of its first frame. ``post``: called from several threads.
         """
         self._camera = camera
         self._origin_ns, self._now_ns = origin_ns, now_ns
         self._fps = Fraction(fps)
         self._last_frame_number = first_frame_number - 1
-        self._sound = sound
+        self._sound, self._listens_before = sound, sound_before_s > 0
         self._post = post
         self._inbox: BoundedQueue[Callable[[], None]] = BoundedQueue(_INBOX_BYTES)  # what the mux thread is to do
         self._keyframe_needed = False  # for a frame did not fit
@@ -99,6 +101,7 @@ class Capture:
             segment_length_s=segment_length_s,
             with_sound=microphone is not None,
             sound_encoder=_sound_encoder,
+            sound_before_s=sound_before_s,
         )
         self._camera_keeper = Keeper("camera", self._open_camera, camera.close, faults)
         self._microphone_keeper: Keeper | None = None
@@ -117,17 +120,15 @@ class Capture:
         self._mux_working = True
         self._mux.start()
         self._camera_keeper.want(wanted=True)
-        self._want_sound(wanted=self._sound)
+        self.record_sound(wanted=self._sound)
         for keeper in self._keepers:
             keeper.start()
 
-    def enable_sound(self) -> None:
-        """Open the microphone too; returns at once."""
-        self._want_sound(wanted=True)
-
-    def disable_sound(self) -> None:
-        """Close the microphone, and go on without it; returns at once."""
-        self._want_sound(wanted=False)
+    def record_sound(self, *, wanted: bool) -> None:
+        """Record sound from now on, or no more; the microphone opens or closes with that. Returns at once."""
+        if self._microphone_keeper is not None:
+            self._inbox.put(partial(self._recording.want_sound, wanted))
+            self._microphone_keeper.want(wanted or self._listens_before)
 
     def stop(self, reason: str) -> None:
         """Close the devices within a second, record what they gave, seal, post Sealed; returns at once.
@@ -227,11 +228,6 @@ class Capture:
 
     def _segment_lost(self, number: int, retry_after_s: float) -> None:
         self._recording.segment_lost(number, retry_after_s, self._card.durable)
-
-    def _want_sound(self, *, wanted: bool) -> None:
-        if self._microphone_keeper is not None:
-            self._inbox.put(partial(self._recording.want_sound, wanted))
-            self._microphone_keeper.want(wanted)
 
 
 def warm_up(config: Config) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from recorder.capture import annexb
 from recorder.capture.clocks import NS_PER_S, SoundClock
+from recorder.capture.memory import SoundMemory
 from recorder.capture.open_segment import Card, OpenSegment, Reach
 from recorder.capture.rotation import PICTURE_LATE_NS, Rotation
 from recorder.errors import CaptureError, MediaError
@@ -41,8 +42,12 @@ class Recording:
         segment_length_s: float,
         with_sound: bool,
         sound_encoder: Callable[[int], SoundEncoder],
+        sound_before_s: float = 0.0,
     ) -> None:
-        """``with_sound``: whether segments declare a sound track; ``sound_encoder`` begins one at a position."""
+        """``with_sound``: whether segments declare a sound track; ``sound_encoder`` begins one at a position.
+
+        ``sound_before_s``: of how long before sound is wanted it is kept in memory.
+        """
         self._card, self._faults = card, faults
         self._new_encoder = sound_encoder
         self._origin_ns, self._with_sound = origin_ns, with_sound
@@ -63,6 +68,8 @@ class Recording:
         self._keyframe_needed = True
         self._sound_wanted = False
         self._sound_since_ns = 0
+        self._memory = SoundMemory(round(sound_before_s * NS_PER_S))
+        self._reaching_back = False  # the next keyframe begins a segment, for sound that is older than this one
         self._encoder: SoundEncoder | None = None
         self._early_sound: deque[SoundPacket] = deque()  # no segment is open
         self._quiet_ns = 0  # for so long we have waited for the microphone
@@ -127,6 +134,7 @@ class Recording:
         segment = self._current
         return (
             segment is None
+            or self._reaching_back
             or segment.video != self._format
             or self._rotation.at_picture(segment.began_ns, keyframe.captured_ns, keyframe.duration_ns, is_keyframe=True)
         )
@@ -134,16 +142,23 @@ class Recording:
     # --- sound -----------------------------------------------------------------------------------------------------
 
     def want_sound(self, wanted: bool) -> None:
-        """Whether sound is to be recorded from now on."""
+        """Whether sound is to be recorded from now on; with it what is kept of the time before."""
+        before = self._memory.take()
         if self._sound_wanted and not wanted:
             self._end_track()
         self._sound_wanted = wanted
         self._sound_since_ns = self._now_ns
         self._quiet_ns = 0
+        if wanted and before:
+            segment = self._current
+            self._reaching_back = segment is not None and before[0].captured_ns < segment.began_ns
+            for block in before:
+                self.sound(block)
 
     def sound(self, block: AudioBlock) -> None:
         """Record a block where it belongs; silence takes the place of what is missing before it."""
         if not self._sound_wanted:
+            self._memory.keep(block)
             return
         self._quiet_ns = 0
         placement = self._clock.place(block.captured_ns, len(block.samples), block.rate_hz)
@@ -203,7 +218,7 @@ class Recording:
                 self._check_room()
                 continue
             self._seal_previous()
-            if current is None:
+            if current is None or self._reaching_back:
                 self._keep_early(packet, moment_ns)
             else:
                 if self._rotation.at_sound(current.began_ns, moment_ns, self._picture_ns):
@@ -216,13 +231,13 @@ class Recording:
             self._check_room()
 
     def _keep_early(self, packet: SoundPacket, moment_ns: int) -> None:
-        """No segment is open: keep the newest sound for the picture that will begin one, but not for ever."""
+        """Keep the newest sound for the picture that will begin a segment, but not for ever."""
         early = self._early_sound
         early.append(packet)
         oldest_ns = self._clock.moment_ns(early[0].position)
         if moment_ns - max(oldest_ns, self._picture_ns or 0) >= PICTURE_LATE_NS:
             self._begin(oldest_ns, None)
-        if self._current is None and moment_ns - oldest_ns > PICTURE_LATE_NS:
+        if early and moment_ns - oldest_ns > PICTURE_LATE_NS + self._memory.keep_ns:
             early.popleft()
 
     # --- segments --------------------------------------------------------------------------------------------------
@@ -261,6 +276,7 @@ class Recording:
         if not self._card_ready():
             return
         early, self._early_sound = self._early_sound, deque()
+        self._reaching_back = False
         if early:
             began_ns = min(began_ns, self._clock.moment_ns(early[0].position))
         segment = OpenSegment(

@@ -4,8 +4,9 @@ Rules: entries are facts already read; a member that is missing or of the wrong 
 clock anywhere in a boot tells the time of everything in that boot, before and after; a synchronised one before an RTC.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recorder.timekeeping import NS_PER_S, Instant
 from recorder.vault import words
@@ -57,6 +58,12 @@ class Logbook:
     def consented(self) -> bool:
         """Whether somebody agreed and nobody has withdrawn since."""
         return _last_of(self.entries, words.CONSENT, words.WITHDRAWN) == words.CONSENT
+
+    @property
+    def agreement(self) -> Mapping[str, Any]:
+        """What the entry of the last consent says; empty where nobody agreed."""
+        said = [entry.data for entry in self.entries if entry.event == words.CONSENT]
+        return said[-1] if said else {}
 
     @property
     def held(self) -> bool:

@@ -6,10 +6,11 @@ of the ledger, and where ``HOLD``, log and ledger do not agree, the journey is h
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from recorder.errors import LockTimeoutError, StoreError
 from recorder.timekeeping import Instant, iso_utc
@@ -57,7 +58,8 @@ class JourneyRecord:
     """One journey on the card. ``began``, ``ended``: ISO 8601 UTC, None where unknown or not yet.
 
     ``first``, ``last``: its beginning and its last living moment, by both clocks. ``consented``: nobody withdrew since
-    the last consent. ``next_segment``: a number never used in it. ``problems``: what is wrong with it, a sentence each.
+    the last consent, and ``agreement``: what its entry says. ``next_segment``: a number never used in it.
+    ``problems``: what is wrong with it, a sentence each.
     """
 
     id: str
@@ -67,6 +69,7 @@ class JourneyRecord:
     first: Instant | None
     last: Instant | None
     consented: bool
+    agreement: Mapping[str, Any]
     held: bool
     hold: HoldInfo | None
     segments: tuple[SegmentRecord, ...]
@@ -189,6 +192,7 @@ def _read(path: Path, ask_witness: Callable[[], _Witness]) -> JourneyRecord:
         first=log.first,
         last=log.last,
         consented=log.consented,
+        agreement=log.agreement,
         held=held,
         hold=hold,
         segments=segments,

@@ -12,7 +12,7 @@ import pytest
 from recorder.cabin.notice import LEAD_S, PAUSE_S, RATE_HZ, NoticeLibrary
 from recorder.cabin.signals import Feedback, tones
 from recorder.commands import Phrase
-from recorder.config import DEFAULT_NOTICE
+from recorder.config import AudioConfig, default_notice
 from recorder.errors import PanelError
 
 pytestmark = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="the Debian package espeak-ng is missing")
@@ -64,7 +64,7 @@ def test_the_languages_follow_one_another(tmp_path):
 
 def test_the_notice_is_speech(tmp_path):
     """The default notice takes as long as a person would, and is neither silent nor clipped."""
-    heard = samples(NoticeLibrary({"en": DEFAULT_NOTICE}, tmp_path).notice())
+    heard = samples(NoticeLibrary({"en": default_notice(AudioConfig())}, tmp_path).notice())
     assert 10 < len(heard) / RATE_HZ < 40
     assert np.sqrt(np.mean(heard.astype(float) ** 2)) > 500
     assert np.mean(np.abs(heard) >= 32_767) < 0.001

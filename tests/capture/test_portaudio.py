@@ -8,17 +8,27 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from recorder.capture.devices import make_devices
 from recorder.capture.opening import RELEASE_WITHIN_S
+from recorder.capture.pipeline import Capture
 from recorder.capture.portaudio import PortAudioMicrophone, delay_of_first_ns
 from recorder.capture.ports import AudioBlock, DeviceFailure
+from recorder.capture.synthetic import SyntheticCamera
+from recorder.config import load
 from recorder.errors import DeviceAbsentError, DeviceLostError
+from recorder.events import Sealed
 from recorder.soundhost import SoundHost
-from recorder.timekeeping import NS_PER_S
+from recorder.timekeeping import NS_PER_S, boottime_ns
+from recorder.vault.age import X25519Identity
+from tests.capture.cards import MemoryCard
 from tests.capture.pipe_source import RATE_HZ, PipeMicrophone, numbered, numbers
+from tests.capture.scripted import Inbox
 from tests.contract.pulse import PulseAudio, portaudio_on, require_pulse
 
 WITHIN_S = 10.0
@@ -210,6 +220,55 @@ def test_a_rate_nobody_gives_is_absence(plugged: PipeMicrophone) -> None:
     """The sentence names the keys to mend."""
     with pytest.raises(DeviceAbsentError, match=r"at 7 Hz: .*microphone\.rate_hz and microphone\.channels"):
         PortAudioMicrophone(plugged.name, 7, host=SoundHost()).open(Ear().blocks.put, Ear().failures.put)
+
+
+CONFIGURED = """
+vehicle = "VAN-7"
+[store]
+path = "store"
+runtime = "runtime"
+[keys]
+recipients = ["{recipient}"]
+[camera]
+kind = "synthetic"
+[microphone]
+kind = "portaudio"
+device = "{device}"
+[panel]
+kind = "simulated"
+[audio]
+mode = "{mode}"
+"""
+
+
+@pytest.mark.sound
+@pytest.mark.parametrize("mode", ["off", "on-hold", "always"])
+def test_the_sound_card_knows_when_it_is_listened_to(
+    pulse: PulseAudio, plugged: PipeMicrophone, tmp_path: Path, mode: str
+) -> None:
+    """By its own word: in mode off nobody ever opens it, even where sound is asked for; in on-hold not yet."""
+    path = tmp_path / "recorder.toml"
+    recipient = X25519Identity.generate().recipient.text
+    path.write_text(CONFIGURED.format(recipient=recipient, device=plugged.name, mode=mode))
+    devices, card, inbox = make_devices(load(path)), MemoryCard(), Inbox()
+    capture = Capture(
+        camera=SyntheticCamera(64, 64, Fraction(10), 100_000, "VAN-7"),
+        microphone=devices.microphone,
+        open_segment=card,
+        post=inbox.post,
+        origin_ns=boottime_ns(),
+        sound=mode != "on-hold",
+    )
+    capture.start()
+    assert card.wait(lambda: capture.durable().video_ns is not None)
+    if mode == "always":
+        assert card.wait(lambda: capture.durable().audio_ns is not None)
+    assert len(pulse.ask("list", "short", "source-outputs").splitlines()) == (mode == "always")
+    capture.stop("stop")
+    assert inbox.wait(Sealed())
+    assert capture.join(5)
+    assert pulse.ask("list", "short", "source-outputs") == ""
+    assert (devices.microphone is None) == (mode == "off")
 
 
 @pytest.mark.parametrize(

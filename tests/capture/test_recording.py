@@ -76,6 +76,7 @@ class Bench:
         length_s: float = 4,
         with_sound: bool = True,
         sound_encoder: Callable[[int], SoundEncoder] = SoundEncoder,
+        sound_before_s: float = 0.0,
     ) -> None:
         self.card = FakeCard()
         self.events: list[Event] = []
@@ -87,6 +88,7 @@ class Bench:
             segment_length_s=length_s,
             with_sound=with_sound,
             sound_encoder=sound_encoder,
+            sound_before_s=sound_before_s,
         )
         self.now_ns = ORIGIN
         self.recording.round(self.now_ns)
@@ -377,6 +379,91 @@ def test_sound_on_hold_begins_when_it_is_wanted_and_not_before() -> None:
     assert (begin, end) == (144_000 - 1024, 144_000 - 1024 + 95 * 1024)
     assert segment.facts
     assert segment.facts.gaps == ()
+
+
+def sound_of(segments: list[Written]) -> list[tuple[float, float]]:
+    """From and to of each stretch of sound, in seconds of the journey."""
+    whole = joined([span for segment in segments for span in segment.times(SOUND_TRACK)])
+    return [(round(begin / 48_000, 1), round(end / 48_000, 1)) for begin, end in whole]
+
+
+def test_sound_from_before_the_press_comes_with_it_where_that_is_asked_for() -> None:
+    """Of the last two seconds, and no more; into the segment that runs, for it began before."""
+    bench = Bench(length_s=60, sound_before_s=2)
+    bench.recording.want_sound(False)
+    bench.open_camera()
+    bench.run(5)
+    assert bench.card.segments[1].times(SOUND_TRACK) == [], "in memory, not on the card"
+    bench.recording.want_sound(True)
+    bench.run(2)
+    (segment,) = bench.end()
+    assert sound_of([segment]) == [(3.0, 7.0)]
+    assert segment.facts
+    assert (segment.facts.first_ns, segment.facts.gaps) == (ORIGIN, ())
+
+
+def test_sound_older_than_the_segment_that_runs_begins_another() -> None:
+    """Nothing older than a segment's beginning goes into it: the next keyframe begins one that is as old as the sound.
+
+    No frame and no sample is lost by that, and durable sound is not held back for longer than a GOP.
+    """
+    bench = Bench(length_s=10, sound_before_s=4)
+    bench.recording.want_sound(False)
+    bench.open_camera()
+    bench.run(12.5)
+    bench.recording.want_sound(True)
+    bench.run(4.5)
+    assert (bench.card.segments[3].marks[-1].audio_ns or 0) > bench.now_ns - S
+    segments = bench.end()
+    assert [round((s.first_ns - ORIGIN) / S, 1) for s in segments] == [0.0, 10.0, 8.5]
+    assert all(segment.facts and segment.facts.gaps == () for segment in segments)
+    assert [joined(s.times(VIDEO_TRACK)) for s in segments] == [
+        [(0, 900_000)],
+        [(900_000, 13 * 90_000)],
+        [(13 * 90_000, 17 * 90_000)],
+    ]
+    assert [sound_of([s]) for s in segments] == [[], [], [(8.5, 17.0)]]
+
+
+def test_sound_from_before_the_press_needs_no_camera() -> None:
+    """Where none delivers, the sound begins a segment by itself."""
+    bench = Bench(length_s=60, sound_before_s=4)
+    bench.recording.want_sound(False)
+    bench.open_camera()
+    bench.run(2)
+    bench.run(7, camera=False)
+    bench.recording.want_sound(True)
+    bench.run(3, camera=False)
+    assert sound_of(bench.end()) == [(5.0, 12.0)]
+
+
+def test_before_anything_is_recorded_the_memory_is_no_longer_than_it_may_be() -> None:
+    """A press before the camera has delivered: the sound waits for its picture, as old as was asked for."""
+    bench = Bench(length_s=60, sound_before_s=4)
+    bench.recording.want_sound(False)
+    bench.run(10, camera=False)
+    bench.recording.want_sound(True)
+    bench.run(1, camera=False)
+    bench.open_camera()
+    bench.run(2)
+    segments = bench.end()
+    assert sound_of(segments) == [(6.0, 13.0)]
+    assert segments[0].first_ns - ORIGIN <= 6 * S
+
+
+def test_after_the_release_of_a_hold_sound_is_in_memory_again() -> None:
+    """What was heard between two holds is gone but for the last seconds; nothing is recorded twice."""
+    bench = Bench(length_s=60, sound_before_s=1)
+    bench.open_camera()
+    bench.run(3)
+    bench.recording.want_sound(False)
+    bench.run(4)
+    bench.recording.want_sound(True)
+    bench.run(2)
+    bench.recording.want_sound(False)
+    bench.recording.want_sound(True)
+    bench.run(1)
+    assert sound_of(bench.end())[:2] == [(-0.0, 3.0), (6.0, 9.0)]
 
 
 def test_without_sound_the_old_segment_is_sealed_at_the_split() -> None:

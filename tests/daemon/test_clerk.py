@@ -191,7 +191,7 @@ def test_the_timeline_goes_on_across_a_power_cut() -> None:
     now = Instant(utc_ns=1_030_000_000_000, boottime_ns=9_000_000_000, boot_id="two", quality="synchronised")
 
     def record(first: Instant | None) -> JourneyRecord:
-        return JourneyRecord("id", Path(), None, None, first, None, True, False, None, (), 1, ())
+        return JourneyRecord("id", Path(), None, None, first, None, True, {}, False, None, (), 1, ())
 
     assert timeline_origin_ns(record(began), now) == 9_000_000_000 - 30_000_000_000
     with pytest.raises(NoSuchJourneyError, match="no readable beginning"):

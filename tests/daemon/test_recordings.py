@@ -27,8 +27,8 @@ class Capture:
     def stop(self, reason: str) -> None:
         self.asked.append(f"stop {reason}")
 
-    def enable_sound(self) -> None:
-        self.asked.append("enable_sound")
+    def record_sound(self, *, wanted: bool) -> None:
+        self.asked.append(f"sound {wanted}")
 
     def durable(self) -> Durable:
         return Durable(1, 2)
@@ -55,12 +55,14 @@ def test_a_capture_begins_when_its_plan_arrives() -> None:
     """And gives what it knows while it runs; sound may be wanted before or after."""
     stage = Stage()
     stage.recordings.plan(PLAN.journey, sound=False)
-    stage.recordings.enable_sound()
+    stage.recordings.record_sound(wanted=False)
+    stage.recordings.record_sound(wanted=True)
     assert (stage.recordings.durable(), stage.recordings.heartbeats()) == (Durable(), {})
     stage.recordings.begin(PLAN)
-    stage.recordings.enable_sound()
+    stage.recordings.record_sound(wanted=True)
+    stage.recordings.record_sound(wanted=False)
     assert stage.begun == [(PLAN, True)]
-    assert stage.capture.asked == ["start", "enable_sound"]
+    assert stage.capture.asked == ["start", "sound True", "sound False"]
     assert (stage.recordings.durable(), stage.recordings.heartbeats()) == (Durable(1, 2), {"mux": 1.0})
 
 

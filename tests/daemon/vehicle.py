@@ -31,6 +31,8 @@ fps = {fps}
 step_down = false
 [microphone]
 kind = "{camera}"
+[audio]
+{audio}
 [segments]
 length_s = {length_s}
 [retention]
@@ -57,6 +59,7 @@ class Vehicle:
             "recipient": self.identity.recipient.text,
             "camera": "synthetic",
             "clip": "",
+            "audio": "",
             "width": 320,
             "height": 240,
             "fps": 15,

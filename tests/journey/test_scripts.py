@@ -5,7 +5,7 @@ import pytest
 from recorder import commands as do
 from recorder import events as on
 from recorder.commands import Phrase
-from recorder.journey import Capture, Journey, StateName
+from recorder.journey import Capture, Journey, Settings, StateName
 from tests.journey.scripts import ID, Script, awaiting, recording, starting
 
 S = StateName
@@ -286,10 +286,16 @@ def test_ignition_on_while_sealing_asks_for_a_new_consent() -> None:
 def test_resumed_after_a_crash() -> None:
     """The same consented journey goes on, held or not, with the ignition as it is."""
     driving, parked = Script(), Script()
-    opening = [do.Note("resumed"), do.PersistConsent(ID), do.StartCapture(ID, sound=True)]
-    assert driving.tell(on.Tick(5.0), on.Resumed(ID, held=True, ignition_on=True)) == opening
+    opening = [do.PersistConsent(ID), do.StartCapture(ID, sound=True)]
+    assert driving.tell(on.Tick(5.0), on.Resumed(ID, held=True, ignition_on=True)) == [
+        do.Note("resumed", {"audio": "always", "held": True}),
+        *opening,
+    ]
     assert (driving.journey.name, driving.journey.held) == (S.STARTING, True)
-    assert parked.tell(on.Tick(5.0), on.Resumed(ID, held=False, ignition_on=False)) == opening
+    assert parked.tell(on.Tick(5.0), on.Resumed(ID, held=False, ignition_on=False)) == [
+        do.Note("resumed", {"audio": "always", "held": False}),
+        *opening,
+    ]
     assert parked.journey.name is S.RUN_ON
 
 
@@ -321,23 +327,110 @@ def test_a_released_hold_puts_the_lamp_out() -> None:
     assert not script.journey.held
 
 
-def test_audio_on_hold_opens_the_microphone_with_the_hold() -> None:
-    """Before the press picture alone is whole; after it sound is wanted, and its absence shows."""
+BEGAN, ENDED = (
+    [do.RecordSound(wanted=True), do.Note("sound-began")],
+    [
+        do.RecordSound(wanted=False),
+        do.Note("sound-ended"),
+    ],
+)
+
+
+def test_audio_on_hold_records_sound_with_the_hold() -> None:
+    """Before the press picture alone is whole; after it sound is wanted, its absence shows, and it is said aloud."""
     script = recording(audio="on-hold")
     assert script.journey.wanted == {"video"}
-    assert script.tell(on.HoldPressed()) == [do.Hold("journey"), do.RecordSound()]
+    assert script.tell(on.HoldPressed()) == [do.Hold("journey"), *BEGAN]
     assert script.journey.name is S.STARTING
-    assert script.tell(on.FirstDurable("audio")) == [do.Say(Phrase.RECORDING)]
+    assert script.tell(on.HoldDurable("journey", (ID,))) == [do.Say(Phrase.HELD)]
+    assert script.tell(on.FirstDurable("audio")) == [do.Say(Phrase.RECORDING_SOUND)]
     assert script.tell(on.HoldAllPressed()) == [do.Hold("all")]
+
+
+def test_audio_on_hold_follows_every_hold() -> None:
+    """One from the command line as well, in every state in which devices are open."""
+    for script in (starting(audio="on-hold"), recording(audio="on-hold")):
+        assert script.tell(on.HoldDurable("journey", (ID,))) == [do.Say(Phrase.HELD), *BEGAN]
+        assert script.journey.name is S.STARTING
+    impaired = recording(audio="on-hold")
+    impaired.tell(on.FaultRaised("camera"))
+    assert impaired.tell(on.HoldPressed()) == [do.Hold("journey"), *BEGAN]
+    run_on = recording(audio="on-hold")
+    run_on.tell(on.IgnitionOff())
+    assert run_on.tell(on.HoldPressed()) == [do.Hold("journey"), *BEGAN]
+
+
+def test_audio_on_hold_ends_with_the_release() -> None:
+    """Nobody listens any longer than the hold lasts; that of another journey changes nothing."""
+    script = recording(audio="on-hold")
+    script.tell(on.HoldPressed(), on.HoldDurable("journey", (ID,)), on.FirstDurable("audio"))
+    assert script.tell(on.HoldReleased("older")) == []
+    assert script.tell(on.HoldReleased(ID)) == ENDED
+    assert (script.journey.name, script.journey.wanted) == (S.RECORDING, {"video"})
+    assert script.tell(on.HoldPressed()) == [do.Hold("journey"), *BEGAN]
+
+
+def test_a_hold_on_the_journey_before_is_no_hold_on_this_one() -> None:
+    """Pressed before consent it keeps the last journey; this one begins without sound, answered or not."""
+    script = awaiting(audio="on-hold")
+    script.tell(on.HoldPressed())
+    assert script.tell(on.ConsentPressed(), on.ConsentRecorded(ID))[-1] == do.StartCapture(ID, sound=False)
+    assert script.tell(on.HoldDurable("last", ("older",))) == [do.Say(Phrase.HELD)]
+    assert script.journey.wanted == {"video"}
+
+
+def test_a_hold_that_did_not_keep_this_journey_ends_its_sound() -> None:
+    """Wanted from the press on, lest a word is missed; no longer than until it is known that nothing is held."""
+    script = recording(audio="on-hold")
+    assert script.tell(on.HoldPressed()) == [do.Hold("journey"), *BEGAN]
+    assert script.tell(on.HoldDurable("journey", ())) == [
+        do.Say(Phrase.NOTHING_TO_HOLD),
+        do.Say(Phrase.RECORDING),
+        *ENDED,
+    ]
+
+
+def test_audio_on_hold_across_withdrawal_and_a_new_consent() -> None:
+    """The hold is on the whole journey: sound comes back with the new consent, and that is in the log."""
+    script = recording(audio="on-hold")
+    script.tell(on.HoldPressed(), on.HoldDurable("journey", (ID,)), on.ConsentWithdrawn())
+    assert script.tell(on.Sealed(), on.ConsentPressed()) == [do.RecordConsent(notice_finished=True)]
+    opening = [do.PersistConsent(ID), do.StartCapture(ID, sound=True), do.Note("sound-began")]
+    assert script.tell(on.ConsentRecorded(ID)) == opening
+    unheld = recording(audio="on-hold")
+    unheld.tell(on.ConsentWithdrawn(), on.Sealed(), on.ConsentPressed())
+    assert unheld.tell(on.ConsentRecorded(ID)) == [do.PersistConsent(ID), do.StartCapture(ID, sound=False)]
+    assert unheld.tell(on.HoldPressed())[1:] == BEGAN
+
+
+@pytest.mark.parametrize(
+    ("mode", "held", "sound"),
+    [
+        ("always", False, True),
+        ("always", True, True),
+        ("on-hold", False, False),
+        ("on-hold", True, True),
+        ("off", False, False),
+        ("off", True, False),
+    ],
+)
+def test_resumed_in_each_mode(mode: str, held: bool, sound: bool) -> None:
+    """A held journey goes on with sound in mode on-hold; in mode off nothing brings it back. The log says which."""
+    script = Script(Journey(settings=Settings(audio=mode)))  # type: ignore[arg-type]
+    commands = script.tell(on.Tick(5.0), on.Resumed(ID, held=held, ignition_on=True))
+    assert commands[0] == do.Note("resumed", {"audio": mode, "held": held})
+    assert do.StartCapture(ID, sound=sound) in commands
+    assert (do.Note("sound-began") in commands) is (mode == "on-hold" and held)
 
 
 def test_audio_off_never_asks_for_sound() -> None:
     """In mode off the microphone stays closed, held or not."""
     script = awaiting(audio="off")
     script.tell(on.ConsentPressed(), on.ConsentRecorded(ID), on.FirstDurable("video"), on.HoldPressed())
+    script.tell(on.HoldDurable("journey", (ID,)), on.HoldReleased(ID), on.HoldAllPressed())
     assert script.journey.name is S.RECORDING
     assert do.StartCapture(ID, sound=False) in script.commands
-    assert do.RecordSound() not in script.commands
+    assert not any(isinstance(command, do.RecordSound) for command in script.commands)
 
 
 def test_a_release_can_make_the_recording_whole_again() -> None:

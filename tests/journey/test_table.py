@@ -90,6 +90,7 @@ def _essence(j: Journey) -> Journey:
         end_reason="",
         holds_pending=min(j.holds_pending, 1),
         consents_pending=min(j.consents_pending, 2),
+        hold_asked=j.hold_asked and j.settings.audio == "on-hold",
         exporting=False,
         faults=j.faults & {"camera"},
     )
@@ -123,7 +124,7 @@ def test_rules_hold_over_every_path(happenings: list[Event | float], mode: str) 
             assert journey.capture is Capture.OPEN
             assert before.capture is Capture.CLOSED or isinstance(event, on.Sealed)
             start = next(command for command in commands if isinstance(command, do.StartCapture))
-            assert not (mode == "off" and start.sound)
+            assert start.sound == ("audio" in journey.wanted)
         if do.StopCapture in asked:
             assert before.capture is Capture.OPEN
         if isinstance(event, on.ConsentWithdrawn) and before.consented:
@@ -150,6 +151,26 @@ def test_rules_hold_over_every_path(happenings: list[Event | float], mode: str) 
             assert journey.whole or isinstance(event, on.Tick)
         if journey.name is StateName.FAILED and before.name is not StateName.FAILED:
             assert journey.deadline_s > journey.now_s, "Failed without a pause"
+
+
+@given(anything, st.sampled_from(["always", "on-hold", "off"]))
+@settings(max_examples=400, deadline=None)
+def test_the_microphone_is_what_the_journey_wants(happenings: list[Event | float], mode: str) -> None:
+    """Open as long as sound is wanted and devices are open; in mode off never, in mode on-hold only for a hold."""
+    journey = Journey(settings=Settings(audio=mode))  # type: ignore[arg-type]
+    listening = False
+    for happening in happenings:
+        event = on.Tick(journey.now_s + happening) if isinstance(happening, float) else happening
+        journey, commands = step(journey, event)
+        for command in commands:
+            if isinstance(command, do.StartCapture):
+                listening = command.sound
+            if isinstance(command, do.RecordSound):
+                assert (mode, command.wanted) == ("on-hold", not listening)
+                listening = command.wanted
+        if journey.capture is Capture.OPEN:
+            assert listening == ("audio" in journey.wanted)
+            assert listening == {"always": True, "off": False}.get(mode, journey.held or journey.hold_asked)
 
 
 @given(anything)

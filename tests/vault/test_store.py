@@ -158,6 +158,7 @@ def test_a_record_tells_all(store: Store, clock: FakeClock) -> None:
         first=first,
         last=third,
         consented=True,
+        agreement=CONSENT,
         held=True,
         hold=HoldInfo("panel", "2026-11-22T13:11:59.000Z", "button"),
         segments=(
