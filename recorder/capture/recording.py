@@ -202,6 +202,8 @@ class Recording:
         if self._encoder is not None:
             self._encode(lambda encoder: encoder.finish())
         self._drop_track()
+        if self._current is not None:
+            self._current.cut()  # counted before it is forgotten how far the track reached
         self._reach.sound = None
 
     def _drop_track(self) -> None:

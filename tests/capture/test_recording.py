@@ -463,7 +463,10 @@ def test_after_the_release_of_a_hold_sound_is_in_memory_again() -> None:
     bench.recording.want_sound(False)
     bench.recording.want_sound(True)
     bench.run(1)
-    assert sound_of(bench.end())[:2] == [(-0.0, 3.0), (6.0, 9.0)]
+    (segment,) = bench.end()
+    assert sound_of([segment])[:2] == [(-0.0, 3.0), (6.0, 9.0)]
+    assert segment.facts
+    assert segment.facts.gaps == (), "what nobody wanted is not missing"
 
 
 def test_without_sound_the_old_segment_is_sealed_at_the_split() -> None:
