@@ -170,7 +170,7 @@ class Parts:
     def _agreed(self, record: JourneyRecord) -> bool:
         """Whether who agreed was told of the sound that is recorded now: the configuration may be another since."""
         told, audio = record.agreement, self.config.audio
-        same = (told.get("audio"), told.get("audio_before_hold_s")) == (audio.mode, audio.kept_before_s)
+        same = (told.get("audio"), told.get("audio_before_hold_s", 0.0)) == (audio.mode, audio.kept_before_s)
         if not same:
             log.warning("journey %s does not go on: audio was %s and is %s", record.id, told.get("audio"), audio.mode)
         return same

@@ -67,7 +67,7 @@ STATES = (
     ),
     Meaning(
         Journey(name=StateName.RECORDING, capture=Capture.OPEN, fresh=_PICTURE, settings=Settings(audio="off")),
-        "**Recording the picture.** Sound is not recorded in this vehicle's audio mode.",
+        "**Recording the picture.** Sound is not recorded now, as this vehicle is set up.",
         Phrase.RECORDING,
     ),
     Meaning(
