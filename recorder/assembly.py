@@ -5,6 +5,7 @@ with. Nothing here opens a camera, a microphone or a socket.
 """
 
 import logging
+import math
 import queue
 import threading
 from dataclasses import dataclass
@@ -120,7 +121,11 @@ class Parts:
         from recorder.capture.devices import frame_rate  # noqa: PLC0415 - heavy; the panel comes first
         from recorder.capture.pipeline import Capture  # noqa: PLC0415
         from recorder.capture.ports import Durable  # noqa: PLC0415
+        from recorder.capture.sentinel import Patience  # noqa: PLC0415
 
+        sentinel = self.config.sentinel
+        listens = self.config.microphone.kind != "file"  # a clip without sound is no fault
+        patience = Patience(silent_s=sentinel.silence_s if listens else math.inf)
         return Capture(
             camera=self._devices.camera,
             microphone=self._devices.microphone,
@@ -132,6 +137,7 @@ class Parts:
             fps=frame_rate(self.config),
             sound=sound,
             sound_before_s=self.config.audio.kept_before_s,
+            watched=(self._devices.peephole, patience) if sentinel.enabled else None,
         )
 
     @cached_property

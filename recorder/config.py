@@ -130,6 +130,13 @@ def default_notice(audio: AudioConfig) -> str:
     )
 
 
+class SentinelConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether what is recorded is looked at and listened to, and how long a silence must last to be a fault."""
+
+    enabled: bool = True
+    silence_s: Annotated[float, Meta(ge=10, le=3600)] = 120.0
+
+
 class SegmentsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """How long one segment is."""
 
@@ -220,6 +227,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     microphone: MicrophoneConfig
     panel: PanelConfig
     audio: AudioConfig = AudioConfig()
+    sentinel: SentinelConfig = SentinelConfig()
     segments: SegmentsConfig = SegmentsConfig()
     retention: RetentionConfig = RetentionConfig()
     journey: JourneyConfig = JourneyConfig()

@@ -21,10 +21,11 @@ CAPTURE_FAULTS = frozenset(
         "card",
         "card-slow",
         "card-full",
-        "covered",
-        "blurred",
-        "frozen",
-        "silent",
+        "camera-covered",
+        "camera-blurred",
+        "camera-moved",
+        "camera-frozen",
+        "microphone-silent",
     }
 )
 """Fault kinds that make the recording worthless or incomplete; only these change the state."""

@@ -81,8 +81,9 @@ STATES = (
         Phrase.IMPAIRED,
     ),
     Meaning(
-        Journey(name=StateName.IMPAIRED, capture=Capture.OPEN, fresh=_BOTH, faults=frozenset({"covered"})),
-        "Picture and sound arrive, but one is worthless: covered or frozen picture, silence. Look at the camera.",
+        Journey(name=StateName.IMPAIRED, capture=Capture.OPEN, fresh=_BOTH, faults=frozenset({"camera-covered"})),
+        "Picture and sound arrive, but one is worthless: the camera is covered, out of focus, turned or frozen, or the "
+        "microphone hears nothing. Look at both.",
         Phrase.IMPAIRED,
     ),
     Meaning(

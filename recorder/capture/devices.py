@@ -1,7 +1,7 @@
 """The configuration's camera and microphone, made but not opened."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from recorder.capture.picamera import PiCamera
 from recorder.capture.picamera_settings import PiCameraSettings
 from recorder.capture.portaudio import PortAudioMicrophone
 from recorder.capture.ports import Camera, Microphone
+from recorder.capture.senses import Peephole
 from recorder.capture.synthetic import SyntheticCamera, SyntheticMicrophone
 from recorder.capture.webcam import Webcam, WebcamSettings
 from recorder.capture.webcam_source import ENCODINGS, v4l2
@@ -24,12 +25,15 @@ from recorder.timekeeping import NS_PER_S
 class Devices:
     """What is captured with; ``microphone`` is None where sound is never recorded. They can be opened again and again.
 
+    ``peephole``: where the camera shows what it sees.
+
     Keep them as long as the recorder runs: a clip goes on in real time between two journeys, and its camera and its
     microphone agree on what happens when only because they were made together.
     """
 
     camera: Camera
     microphone: Microphone | None
+    peephole: Peephole = field(default_factory=Peephole)
 
 
 def make_devices(config: Config, tell: Callable[[Event], None] | None = None) -> Devices:
@@ -45,7 +49,8 @@ def make_devices(config: Config, tell: Callable[[Event], None] | None = None) ->
         return clips.setdefault(path, Clip(path))
 
     pace = Pace(tell) if tell is not None and config.camera.step_down else steady()
-    return Devices(_camera(config, clip, pace), _microphone(config, clip))
+    peephole = Peephole()
+    return Devices(_camera(config, clip, pace, peephole), _microphone(config, clip), peephole)
 
 
 def frame_rate(config: Config) -> Fraction:
@@ -53,20 +58,23 @@ def frame_rate(config: Config) -> Fraction:
     return _exact(config.camera.fps)
 
 
-def _camera(config: Config, clip: Callable[[Path | None], Clip], pace: Pace) -> Camera:
+def _camera(config: Config, clip: Callable[[Path | None], Clip], pace: Pace, peephole: Peephole) -> Camera:
     camera, vehicle, fps = config.camera, config.vehicle, frame_rate(config)
     width, height, bitrate_bps, gop_ns = camera.width, camera.height, camera.bitrate_bps, round(camera.gop_s * NS_PER_S)
     match camera.kind:
         case "file":
-            return FileCamera(clip(camera.path), width, height, bitrate_bps, vehicle, gop_ns=gop_ns, pace=pace)
+            seen = clip(camera.path)
+            return FileCamera(seen, width, height, bitrate_bps, vehicle, gop_ns=gop_ns, pace=pace, peephole=peephole)
         case "synthetic":
-            return SyntheticCamera(width, height, fps, bitrate_bps, vehicle, gop_ns=gop_ns, pace=pace)
+            return SyntheticCamera(
+                width, height, fps, bitrate_bps, vehicle, gop_ns=gop_ns, pace=pace, peephole=peephole
+            )
         case "picamera":
-            return PiCamera(_pi_settings(camera, fps), vehicle, pace=pace)
+            return PiCamera(_pi_settings(camera, fps), vehicle, pace=pace, peephole=peephole)
         case "webcam":
             encodings = tuple(one for one in ENCODINGS if one != "h264" or not camera.always_stamp)
             settings = WebcamSettings(width, height, fps, bitrate_bps, encodings, gop_ns)
-            return Webcam(v4l2(str(camera.device), width, height, fps), settings, vehicle, pace)
+            return Webcam(v4l2(str(camera.device), width, height, fps), settings, vehicle, pace=pace, peephole=peephole)
 
 
 def _pi_settings(camera: CameraConfig, fps: Fraction) -> PiCameraSettings:

@@ -13,6 +13,7 @@ from recorder.capture.encoder import GOP_NS
 from recorder.capture.pace import Pace, steady
 from recorder.capture.player import Player
 from recorder.capture.ports import AudioBlock, DeviceFailure, VideoFormat, VideoPacket
+from recorder.capture.senses import Peephole
 from recorder.capture.stepped import Drawn, SteppedEncoder
 from recorder.errors import DeviceAbsentError
 from recorder.timekeeping import boottime_ns
@@ -31,10 +32,12 @@ class FileCamera:
         *,
         gop_ns: int = GOP_NS,
         pace: Pace | None = None,
+        peephole: Peephole | None = None,
     ) -> None:
         """``pace``: what it may leave out where the computer is too slow; nothing, if not given."""
         self._clip, self._width, self._height, self._bitrate_bps = clip, width, height, bitrate_bps
         self._vehicle, self._gop_ns, self._pace = vehicle, gop_ns, pace or steady()
+        self._peephole = peephole or Peephole()
         self._player = Player("file-camera")
 
     def open(
@@ -78,6 +81,7 @@ class FileCamera:
                     last_ns = due_ns
                     if encoder.takes(number):
                         encoder.canvas.paint(frame)
+                        self._peephole.show(encoder.canvas.y, due_ns)
                         self._player.deliver(on_packet, encoder.encode(due_ns, duration_ns, number))
             from_ns = boottime_ns()  # what was missed is missed
 

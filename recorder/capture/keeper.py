@@ -63,7 +63,8 @@ class Keeper:
         """The device has delivered something; called on its own thread."""
         self._delivered_s = time.monotonic()
 
-    def _failed(self, failure: DeviceFailure) -> None:
+    def failed(self, failure: DeviceFailure) -> None:
+        """The device must be opened anew; from any thread."""
         with self._changed:
             self._failure = failure
             self._changed.notify_all()
@@ -96,7 +97,7 @@ class Keeper:
 
     def _open_and_watch(self) -> DeviceFailure | None:
         try:
-            self._open_device(self._failed)
+            self._open_device(self.failed)
             return self._watch()
         except CaptureError as error:
             return DeviceFailure(str(error))

@@ -26,6 +26,7 @@ from recorder.capture.picamera_settings import LOOK_SIZE, PiCameraSettings, Pict
 from recorder.capture.picamera_view import SensorMode
 from recorder.capture.ports import DeviceFailure, VideoFormat, VideoPacket
 from recorder.capture.relay import Relay
+from recorder.capture.senses import Peephole
 from recorder.capture.stamp import Stamp
 from recorder.errors import CaptureError, DeviceAbsentError, DeviceLostError
 from recorder.timekeeping import NS_PER_S, boottime_ns
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from recorder.capture.ports import Plane
 
 FIRST_PICTURE_WITHIN_S = 5.0  # a camera needs one; systemd's patience with a keeper is 8 s
-LOOK_EVERY_NS = 500_000_000
 _START_CODE = b"\x00\x00\x00\x01"
 _IN_ENCODER = 64  # frames an encoder may hold or drop before we forget about them; they hold less than 20
 
@@ -52,19 +52,20 @@ def preload() -> None:
 class PiCamera:
     """A camera (:class:`recorder.capture.ports.Camera`) of picamera2, with its hardware or software encoder.
 
-    ``on_look``: called twice a second with a small grey picture (240 x 320), on the camera's own thread, so briefly;
-    not with a camera that has one stream only. ``pace``: what it may leave out where the computer is too slow.
+    The peephole is shown the small stream (240 lines of 320), or the picture itself where a camera has one stream only.
+    ``pace``: what it may leave out where the computer is too slow.
     """
 
     def __init__(
         self,
         settings: PiCameraSettings,
         vehicle: str,
-        on_look: Callable[[Plane], None] | None = None,
+        *,
         pace: Pace | None = None,
+        peephole: Peephole | None = None,
     ) -> None:
-        self._settings, self._vehicle, self._on_look = settings, vehicle, on_look
-        self._pace = pace or steady()
+        self._settings, self._vehicle = settings, vehicle
+        self._pace, self._peephole = pace or steady(), peephole or Peephole()
         self._opening: Opening[_Session] = Opening("camera")
         self._list_anew = False
 
@@ -85,7 +86,7 @@ class PiCamera:
             settings = self._settings.at(self._pace.step)
             stamp = partial(Stamp, self._vehicle)
             relay = Relay("camera", take, on_failure)
-            hooks = _Hooks(self._on_look, self._pace.missed)
+            hooks = _Hooks(self._peephole, self._pace.missed)
             return _Session(settings, stamp, first_frame_number, relay, hooks, list_anew=list_anew)
 
         self._pace.opened(self._settings.width, self._settings.height, self._settings.fps)
@@ -101,9 +102,9 @@ class PiCamera:
 
 
 class _Hooks(NamedTuple):
-    """Who is called on the camera's thread: with a small picture, and with a count of frames that did not come."""
+    """Who is told on the camera's thread: what can be seen, and how many frames did not come."""
 
-    look: Callable[[Plane], None] | None
+    peephole: Peephole
     missed: Callable[[int], None]
 
 
@@ -128,7 +129,7 @@ class _Session:
         list_anew: bool,
     ) -> None:
         self._relay, self._hooks = relay, hooks
-        self._next_look_ns = self._due_ns = 0
+        self._due_ns = 0
         self._number = first_frame_number
         self._shots: deque[_Shot] = deque(maxlen=_IN_ENCODER)
         self._keyframe = b""
@@ -223,7 +224,10 @@ class _Session:
             metadata = request.get_metadata()
             captured_ns = metadata["SensorTimestamp"]
             with self._mapped(request, "main") as mapped:
-                for plane in _bright(mapped.array, self._picture):
+                planes = _bright(mapped.array, self._picture)
+                if not self._picture.has_look:
+                    self._hooks.peephole.show(planes[len(planes) // 2], captured_ns)  # green is nearest to brightness
+                for plane in planes:
                     self._stamp.apply(plane, captured_ns, self._number)
             self._number += 1
             self._look(request, captured_ns)
@@ -234,13 +238,10 @@ class _Session:
             self._failed(f"A frame could not be stamped: {error!r}.")
 
     def _look(self, request: Any, captured_ns: int) -> None:
-        look = self._hooks.look
-        if look is None or not self._picture.has_look or captured_ns < self._next_look_ns:
-            return
-        self._next_look_ns = captured_ns + LOOK_EVERY_NS
-        width, height = LOOK_SIZE
-        with self._mapped(request, "lores") as mapped:
-            look(mapped.array[:height, :width].copy())
+        if self._picture.has_look and self._hooks.peephole.is_due(captured_ns):
+            width, height = LOOK_SIZE
+            with self._mapped(request, "lores") as mapped:
+                self._hooks.peephole.show(mapped.array[:height, :width], captured_ns)
 
     def _count_missed(self, captured_ns: int, duration_ns: int) -> None:
         """Frames the sensor made no buffer was free for; known where it says how long a frame lasts."""

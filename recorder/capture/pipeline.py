@@ -3,6 +3,7 @@
     keeper (camera) ─┐
                      ├─ bounded queue ─ mux thread ─ bounded queue ─ card thread
     keeper (sound)  ─┘
+    camera, microphone ─ what is left to look at ─ sentinel thread
 
 Rules: no device is opened before :meth:`Capture.start`, none is open a second after :meth:`Capture.stop`; a device's
 callback hands over and returns; faults are posted, never raised into the loop; ``Sealed`` is posted exactly once.
@@ -22,7 +23,9 @@ from recorder.capture.bounded import BoundedQueue
 from recorder.capture.card import QUEUE_BYTES, CardWriter
 from recorder.capture.faults import Faults
 from recorder.capture.keeper import Keeper
+from recorder.capture.ports import DeviceFailure
 from recorder.capture.recording import Recording
+from recorder.capture.watching import Watch
 from recorder.events import Event, Sealed
 from recorder.timekeeping import NS_PER_S, boottime_ns
 
@@ -30,12 +33,13 @@ if TYPE_CHECKING:
     from recorder.capture.ports import (
         AudioBlock,
         Camera,
-        DeviceFailure,
         Durable,
         Microphone,
         SegmentFactory,
         VideoPacket,
     )
+    from recorder.capture.senses import Peephole
+    from recorder.capture.sentinel import Patience
     from recorder.capture.sound import SoundEncoder
     from recorder.config import Config
 
@@ -64,6 +68,7 @@ class Capture:
         fps: Fraction | float = 30,
         sound: bool = True,
         sound_before_s: float = 0.0,
+        watched: tuple[Peephole, Patience] | None = None,
         now_ns: Callable[[], int] = boottime_ns,
         card_queue_bytes: int = QUEUE_BYTES,
     ) -> None:
@@ -72,7 +77,8 @@ class Capture:
         ``origin_ns``: boottime of the journey's zero. ``microphone``: None declares no sound track. ``sound``: whether
         sound is recorded from the start, else from :meth:`record_sound` on, and then with what is kept in memory of
         the ``sound_before_s`` before; only for those is the microphone open earlier. ``fps``: what the camera is
-        expected to deliver, for the number of its first frame. ``post``: called from several threads.
+        expected to deliver, for the number of its first frame. ``post``: called from several threads. ``watched``:
+        where the camera shows what it sees, and how patient the sentinel is; None: nobody looks or listens.
         """
         self._camera = camera
         self._origin_ns, self._now_ns = origin_ns, now_ns
@@ -108,6 +114,9 @@ class Capture:
         if microphone is not None:
             open_microphone = partial(microphone.open, self._take_sound)
             self._microphone_keeper = Keeper("microphone", open_microphone, microphone.close, faults)
+        self._watch: Watch | None = None
+        if watched is not None:
+            self._watch = Watch(watched[0], faults, watched[1], self._on_frozen)
         self._mux = threading.Thread(target=self._run, name="capture-mux", daemon=True)
         self._mux_beat_s = time.monotonic()
         self._mux_working = False
@@ -123,6 +132,8 @@ class Capture:
         self.record_sound(wanted=self._sound)
         for keeper in self._keepers:
             keeper.start()
+        if self._watch is not None:
+            self._watch.start()
 
     def record_sound(self, *, wanted: bool) -> None:
         """Record sound from now on, or no more; the microphone opens or closes with that. Returns at once."""
@@ -138,6 +149,8 @@ class Capture:
         if self._reason is not None:
             return
         self._reason = reason
+        if self._watch is not None:
+            self._watch.stop()
         for keeper in self._keepers:
             keeper.end()
         if self._mux.ident is None:  # never started: there is nothing to seal
@@ -165,6 +178,7 @@ class Capture:
         """Wait for all threads to end after :meth:`stop`; False where one has not in time."""
         until_s = time.monotonic() + timeout_s
         threads = [keeper.thread for keeper in self._keepers] + [self._mux, self._card.thread]
+        threads += [self._watch.thread] if self._watch else []
         for thread in threads:
             if thread.ident is not None:
                 thread.join(max(0.0, until_s - time.monotonic()))
@@ -188,6 +202,8 @@ class Capture:
     def _take_sound(self, block: AudioBlock) -> None:
         if self._microphone_keeper is not None:
             self._microphone_keeper.delivered()
+        if self._watch is not None:
+            self._watch.ear.hear(block)
         if not self._closed and not self._inbox.put(partial(self._recording.sound, block), block.samples.nbytes):
             _log.warning("sound lost: %d bytes wait for the mux thread", self._inbox.waiting_bytes)
 
@@ -202,6 +218,12 @@ class Capture:
         video = self._camera.open(number, self._take_picture, on_failure)
         self._fps = video.fps
         self._inbox.put(partial(self._recording.camera_opened, video))
+
+    # --- on the sentinel's thread -----------------------------------------------------------------------------------
+
+    def _on_frozen(self, reason: str) -> None:
+        """Open the camera anew, once: that may wake it, and a picture that stands still is nothing to lose."""
+        self._camera_keeper.failed(DeviceFailure(reason, reopen=True))
 
     # --- on the mux thread ------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from recorder.capture.encoder import GOP_NS
 from recorder.capture.pace import Pace, steady
 from recorder.capture.player import Player
 from recorder.capture.ports import AudioBlock, DeviceFailure, VideoFormat, VideoPacket
+from recorder.capture.senses import Peephole
 from recorder.capture.stepped import Drawn, SteppedEncoder
 from recorder.capture.testcard import TestCard
 from recorder.timekeeping import NS_PER_S, boottime_ns
@@ -23,7 +24,10 @@ _BLOCKS_PER_S = 50
 
 
 class SyntheticCamera:
-    """A camera (:class:`recorder.capture.ports.Camera`) on the synthetic scene, its counter starting at boot."""
+    """A camera (:class:`recorder.capture.ports.Camera`) on the synthetic scene, its counter starting at boot.
+
+    Its white frames are not looked at: they are marks to measure by, not what the scene shows.
+    """
 
     def __init__(
         self,
@@ -35,10 +39,11 @@ class SyntheticCamera:
         *,
         gop_ns: int = GOP_NS,
         pace: Pace | None = None,
+        peephole: Peephole | None = None,
     ) -> None:
         """``pace``: what it may leave out where the computer is too slow; nothing, if not given."""
         self._drawn, self._vehicle = Drawn(width, height, fps, bitrate_bps, gop_ns), vehicle
-        self._fps, self._pace = fps, pace or steady()
+        self._fps, self._pace, self._peephole = fps, pace or steady(), peephole or Peephole()
         self._player = Player("synthetic-camera")
 
     def open(
@@ -67,7 +72,10 @@ class SyntheticCamera:
             if encoder.takes(number + counter - first):
                 if canvas is not encoder.canvas:
                     canvas, card = encoder.canvas, _card_for(encoder)
-                card.draw(canvas.planes, counter % (1 << 32), flash=self._is_flash(counter))
+                flash = self._is_flash(counter)
+                card.draw(canvas.planes, counter % (1 << 32), flash=flash)
+                if not flash:
+                    self._peephole.show(canvas.y, due_ns)
                 self._player.deliver(on_packet, encoder.encode(due_ns, duration_ns, number + counter - first))
             counter += 1
 

@@ -12,16 +12,19 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from av.error import FFmpegError
 
 from recorder.capture.annexb import nal_units
 from recorder.capture.encoder import GOP_NS
+from recorder.capture.keyframes import brightness
 from recorder.capture.opening import Opening, release
 from recorder.capture.pace import Pace, steady
 from recorder.capture.ports import DeviceFailure, VideoFormat, VideoPacket
 from recorder.capture.relay import Relay
+from recorder.capture.senses import Peephole
 from recorder.capture.stepped import Drawn, SteppedEncoder
 from recorder.capture.webcam_source import Encoding, Open, captured_ns, first_offered
 from recorder.errors import CaptureError, DeviceAbsentError, DeviceLostError
@@ -59,10 +62,18 @@ class Stamped:
 class Webcam:
     """A camera (:class:`recorder.capture.ports.Camera`) that ``open_as`` opens: webcam_source.v4l2 of a device."""
 
-    def __init__(self, open_as: Open, settings: WebcamSettings, vehicle: str, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        open_as: Open,
+        settings: WebcamSettings,
+        vehicle: str,
+        *,
+        pace: Pace | None = None,
+        peephole: Peephole | None = None,
+    ) -> None:
         """``pace``: what it may leave out where the computer is too slow; nothing, if not given."""
         self._open_as, self._settings, self._vehicle = open_as, settings, vehicle
-        self._pace = pace or steady()
+        self._pace, self._peephole = pace or steady(), peephole or Peephole()
         self._opening: Opening[_Session] = Opening("camera")
 
     def open(
@@ -76,7 +87,7 @@ class Webcam:
         def make() -> _Session:
             relay = Relay("camera", on_packet, on_failure)
             stamped = Stamped(self._vehicle, first_frame_number, self._pace)
-            return _Session(self._open_as, self._settings, stamped, relay)
+            return _Session(self._open_as, self._settings, stamped, relay, self._peephole)
 
         return self._opening.begin(make).format
 
@@ -94,6 +105,7 @@ class _Session:
         settings: WebcamSettings,
         stamped: Stamped,
         relay: Relay[VideoPacket],
+        peephole: Peephole,
     ) -> None:
         self._relay = relay
         self._stop, self._told = threading.Event(), threading.Event()
@@ -110,7 +122,9 @@ class _Session:
         self._thread = threading.Thread(target=self._run, name="webcam", daemon=True)
         try:
             self._pictures: _Passing | _Encoding = (
-                _Passing(stream, rate) if encoding == "h264" else _Encoding(stream, rate, settings, stamped)
+                _Passing(stream, rate, peephole)
+                if encoding == "h264"
+                else _Encoding(stream, rate, settings, stamped, peephole)
             )
             self._thread.start()
             self.format = self._await_format()
@@ -174,7 +188,8 @@ class _Session:
 class _Passing:
     """H.264 from the camera, as it is. ``format`` is known with the first keyframe; nothing before it is of use."""
 
-    def __init__(self, stream: Any, rate: Fraction) -> None:
+    def __init__(self, stream: Any, rate: Fraction, peephole: Peephole) -> None:
+        self._peephole = peephole
         self._width, self._height, self._rate = stream.width, stream.height, rate
         self._sets: dict[int, bytes] = {}
         self.format: VideoFormat | None = None
@@ -188,13 +203,18 @@ class _Passing:
                 return None
             extradata = _START_CODE + self._sets[_SPS] + _START_CODE + self._sets[_PPS]
             self.format = VideoFormat(self._width, self._height, self._rate, extradata)
+        if _IDR in units:
+            self._peephole.leave(partial(brightness, self.format.extradata + data), captured_ns)
         return VideoPacket(data, captured_ns, duration_ns, _IDR in units)
 
 
 class _Encoding:
     """Anything else: decoded, stamped, and encoded here. What is left out is not even decoded: no frame needs it."""
 
-    def __init__(self, stream: Any, rate: Fraction, settings: WebcamSettings, stamped: Stamped) -> None:
+    def __init__(
+        self, stream: Any, rate: Fraction, settings: WebcamSettings, stamped: Stamped, peephole: Peephole
+    ) -> None:
+        self._peephole = peephole
         width, height = stream.width // 2 * 2, stream.height // 2 * 2
         self._decode = stream.codec_context.decode
         drawn = Drawn(width, height, rate, settings.bitrate_bps, settings.gop_ns)
@@ -215,6 +235,7 @@ class _Encoding:
             return None
         self.format = self._encoder.format
         self._encoder.canvas.paint(frames[-1])
+        self._peephole.show(self._encoder.canvas.y, captured_ns)
         made = self._encoder.encode(captured_ns, duration_ns, self._number)
         self._number += 1
         return made

@@ -26,6 +26,7 @@ from recorder.capture.pace import Pace
 from recorder.capture.picamera import FIRST_PICTURE_WITHIN_S, PiCamera
 from recorder.capture.picamera_settings import PiCameraSettings
 from recorder.capture.ports import DeviceFailure, VideoFormat, VideoPacket
+from recorder.capture.senses import Glimpse, Peephole
 from recorder.capture.stamp import Stamp
 from recorder.capture.stepping import STEPS
 from recorder.errors import DeviceAbsentError, DeviceLostError
@@ -273,17 +274,31 @@ def test_an_encoder_that_does_not_start_leaves_nothing_behind(
     camera.close()
 
 
-def test_small_pictures_to_look_at(sensor: StandInCamera, viewer: Viewer) -> None:
-    """Twice a second, grey, 320 x 240, of a frame that is recorded too."""
-    looks: queue.SimpleQueue[np.ndarray] = queue.SimpleQueue()
-    camera = PiCamera(SETTINGS, VEHICLE, looks.put)
+@pytest.mark.parametrize(
+    ("is_pi", "formats"),
+    [(True, ("YUV420", "BGR888")), (False, ("BGR888",))],
+    ids=["small-stream", "one-stream"],
+)
+def test_small_pictures_to_look_at(viewer: Viewer, is_pi: bool, formats: tuple[str, ...]) -> None:
+    """Twice a second, grey, 320 x 240, of a frame that is recorded too, and without its stamp."""
+    sensor = StandInCamera(is_pi=is_pi, formats=formats)
+    MANAGER.cameras[:] = [sensor]
+    seen: list[Glimpse] = []
+
+    class Peeper(Peephole):
+        def show(self, y: np.ndarray, captured_ns: int) -> None:
+            super().show(y, captured_ns)
+            if (glimpse := self.take(0)) is not None:
+                seen.append(glimpse)
+
+    camera = PiCamera(SETTINGS, VEHICLE, peephole=Peeper())
     viewer.open(camera)
     viewer.see(40)
     camera.close()
-    seen = [looks.get() for _ in range(looks.qsize())]
     assert 3 <= len(seen) <= 4
-    assert {(look.shape, int(look.min()) == int(look.max())) for look in seen} == {((240, 320), True)}
-    assert seen[0].max() == sensor.frames[0].shade
+    assert {glimpse.plane.shape for glimpse in seen} == {(240, 320)}
+    shades = {drawn.captured_ns: drawn.shade for drawn in sensor.frames}
+    assert all(np.all(glimpse.plane == shades[glimpse.captured_ns]) for glimpse in seen)
 
 
 def test_where_it_grows_too_hot_it_asks_to_be_opened_anew(sensor: StandInCamera, viewer: Viewer) -> None:

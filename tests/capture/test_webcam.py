@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from recorder.capture.encoder import Canvas, PictureEncoder
+from recorder.capture.keyframes import brightness
 from recorder.capture.webcam import Webcam, WebcamSettings, _Durations
 from recorder.capture.webcam_source import ENCODINGS, captured_ns, v4l2
 from recorder.errors import DeviceAbsentError
@@ -34,6 +36,23 @@ def test_no_such_device_is_absence() -> None:
     with pytest.raises(DeviceAbsentError, match=r"There is no camera /dev/video-none; see camera\.device\."):
         absent.open(1, print, print)
     absent.close()
+
+
+def test_a_keyframe_is_enough_to_look_at() -> None:
+    """Alone, with its parameter sets before it; what is none of that gives nothing."""
+    encoder, canvas = PictureEncoder(320, 240, Fraction(25), 1_000_000), Canvas(320, 240)
+    for plane, level in zip(canvas.planes, (90, 128, 128), strict=True):
+        plane[:] = level
+    canvas.y[:, 160:] = 180
+    first = encoder.encode(canvas.frame, 0, 40 * MS)
+    second = encoder.encode(canvas.frame, 40 * MS, 40 * MS)
+    y = brightness(encoder.format.extradata + first.data)
+    assert y is not None
+    assert y.shape == (240, 320)
+    assert (abs(int(y[120, 40]) - 90) <= 2, abs(int(y[120, 280]) - 180) <= 2) == (True, True)
+    assert brightness(b"") is None
+    assert brightness(b"no H.264 at all") is None
+    assert brightness(second.data) is None
 
 
 def test_a_frames_time_is_brought_to_boottime() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from recorder.capture.pace import Pace
 from recorder.capture.ports import Camera, DeviceFailure, VideoFormat, VideoPacket
+from recorder.capture.senses import Glimpse, Peephole
 from recorder.capture.stamp import Stamp
 from recorder.capture.stepping import STEPS
 from recorder.capture.webcam import Webcam, WebcamSettings
@@ -70,9 +71,9 @@ class Viewer:
         return [self.packets.get(timeout=WITHIN_S) for _ in range(count)]
 
 
-def new_webcam(encodings: tuple, pace: Pace | None = None) -> Webcam:
+def new_webcam(encodings: tuple, pace: Pace | None = None, peephole: Peephole | None = None) -> Webcam:
     settings = WebcamSettings(WIDTH, HEIGHT, Fraction(FPS), 300_000, encodings)
-    return Webcam(v4l2(DEVICE, WIDTH, HEIGHT, Fraction(FPS)), settings, VEHICLE, pace)
+    return Webcam(v4l2(DEVICE, WIDTH, HEIGHT, Fraction(FPS)), settings, VEHICLE, pace=pace, peephole=peephole)
 
 
 def decoded(video: VideoFormat, packets: list[VideoPacket]) -> list[np.ndarray]:
@@ -116,6 +117,23 @@ def test_every_frame_is_found_again(offer: str, webcam: Callable[..., Webcam]) -
         assert stamped_number(picture, packets[index].captured_ns, FIRST + index) == FIRST + index
     assert viewer.failures.empty()
     assert not device.is_open
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+def test_it_is_looked_at_without_its_stamp(offer: str) -> None:
+    """In each encoding, the camera's own H.264 too: what is seen is one of the frames, as bright as it was."""
+    name, pictures = OFFERS[offer]
+    V4l2Camera({name: pictures()})
+    peephole, viewer = Peephole(), Viewer()
+    camera = new_webcam(ENCODINGS, peephole=peephole)
+    viewer.open(camera)
+    packets = viewer.see(5)
+    glimpse = peephole.take(WITHIN_S)
+    camera.close()
+    assert isinstance(glimpse, Glimpse)
+    index = [packet.captured_ns for packet in packets].index(glimpse.captured_ns)
+    assert glimpse.plane.shape == (HEIGHT, WIDTH)
+    assert float(np.abs(glimpse.plane.astype(int) - shade_of(index)).max()) <= 4
 
 
 def test_h264_is_passed_on_as_it_is(webcam: Callable[..., Webcam]) -> None:
