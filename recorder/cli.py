@@ -29,13 +29,19 @@ CONFIG = click.option(
     help="The recorder's configuration.",
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of text for people.")
+RECORDER_KEY = click.option(
+    "--recorder", "recorder_key", help="A recorder's public key, or the file that holds it: known for this once."
+)
+KEYS = click.option(
+    "--keys", type=click.Path(path_type=Path), help="The folder of the office's keys; else that of the identity."
+)
 BUNDLE = click.argument("bundle", type=click.Path(path_type=Path))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cabin-recorder")
 def cli() -> None:
-    """The cabin camera recorder. On the recorder: run to export. In the office: keygen, open, verify."""
+    """The cabin camera recorder. On the recorder: run to export. In the office: keygen, enrol, open, verify."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -269,39 +275,57 @@ def open_(bundle: Path, identity: Path, out: Path) -> int:
 
 
 @cli.command()
+@click.argument("name")
+@click.argument("key")
+@click.option("--keys", required=True, type=click.Path(path_type=Path), help="The folder of the office's keys.")
+@click.option("--replace", is_flag=True, help="Forget what this name or this key was enrolled as before.")
+def enrol(name: str, key: str, keys: Path, replace: bool) -> int:
+    """Know a recorder from now on: NAME is its vehicle's, KEY its public key, or the file that holds it."""
+    from recorder.office.recorders import enrol as enrol_recorder  # noqa: PLC0415
+    from recorder.office.recorders import load_recorder_key  # noqa: PLC0415
+
+    recorder = enrol_recorder(keys, name, load_recorder_key(key), replace=replace)
+    click.echo(f"{recorder.name} is enrolled: {recorder.fingerprint}. Is this what its installation printed?")
+    return 0
+
+
+@cli.command()
 @BUNDLE
-@click.option("--recorder", "recorder_key", help="The recorder's public key, or the file that holds it.")
+@RECORDER_KEY
 @click.option(
     "-i", "--identity", type=click.Path(path_type=Path), help="The office's identity.txt: checks the logs too."
 )
+@KEYS
 @AS_JSON
-def verify(bundle: Path, recorder_key: str | None, identity: Path | None, as_json: bool) -> int:
+def verify(bundle: Path, recorder_key: str | None, identity: Path | None, keys: Path | None, as_json: bool) -> int:
     """Check BUNDLE: exit 0 attested, 4 consistent but by an unknown recorder, 3 something is wrong."""
-    from recorder.office.bundle import load_recorder_key  # noqa: PLC0415
     from recorder.office.bundle import verify as verify_bundle  # noqa: PLC0415
+    from recorder.office.heads import advance_heads  # noqa: PLC0415
 
-    known = None if recorder_key is None else load_recorder_key(recorder_key)
-    report = verify_bundle(bundle, known, None if identity is None else _identities(identity))
+    folder = keys or (identity.parent if identity is not None else None)
+    trust = _trust(folder, recorder_key)
+    report = verify_bundle(bundle, trust, None if identity is None else _identities(identity))
     if as_json:
         click.echo(json.dumps(report.as_json(), indent=2))
     else:
         for line in report.lines:
             click.echo(line)
+    if folder is not None and report.verdict == "attested":
+        advance_heads(folder, report.heads)
     return report.exit_code
 
 
 @cli.command()
 @BUNDLE
-@click.option("--recorder", "recorder_key", help="The recorder's public key, or the file that holds it.")
+@RECORDER_KEY
 @click.option("-i", "--identity", required=True, type=click.Path(path_type=Path), help="The office's identity.txt.")
+@KEYS
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The page, say report.html.")
-def report(bundle: Path, recorder_key: str | None, identity: Path, out: Path) -> int:
+def report(bundle: Path, recorder_key: str | None, identity: Path, keys: Path | None, out: Path) -> int:
     """Write a page for printing: what BUNDLE holds, how it was checked, what happened. Exit codes as of verify."""
-    from recorder.office.bundle import load_recorder_key  # noqa: PLC0415
     from recorder.office.report import write_report  # noqa: PLC0415
 
-    known = None if recorder_key is None else load_recorder_key(recorder_key)
-    checked = write_report(bundle, known, _identities(identity), out)
+    checked = write_report(bundle, _trust(keys or identity.parent, recorder_key), _identities(identity), out)
     for line in checked.lines:
         click.echo(line)
     click.echo(f"Written: {out}")
@@ -315,24 +339,23 @@ def report(bundle: Path, recorder_key: str | None, identity: Path, out: Path) ->
 @click.option("--to", "recipient", required=True, help="Who is given it.")
 @click.option("--reference", required=True, help="Their reference, or that of the access request.")
 @click.option("--reason", required=True, help="Why they are given it.")
-@click.option("--recorder", "recorder_key", help="The recorder's public key, or the file that holds it.")
+@RECORDER_KEY
 def disclose(
     *, bundle: Path, keys: Path, out: Path, recipient: str, reference: str, reason: str, recorder_key: str | None
 ) -> int:
     """Make a folder to hand on: films, logs, report, hashes, a page that plays them; and enter it in the register."""
-    from recorder.office.bundle import load_recorder_key  # noqa: PLC0415
     from recorder.office.disclose import disclose as make_folder  # noqa: PLC0415
     from recorder.office.keys import IDENTITY_NAME, load_identities  # noqa: PLC0415
     from recorder.office.register import Disclosure, Register  # noqa: PLC0415
     from recorder.progress import progress_bar  # noqa: PLC0415
 
     ask = cache(_ask_passphrase)  # one for both keys
-    known = None if recorder_key is None else load_recorder_key(recorder_key)
+    trust = _trust(keys, recorder_key)
     identities, register = load_identities(keys / IDENTITY_NAME, ask), Register.open(keys, ask)
     with progress_bar("Opening") as show:
         made = make_folder(
             bundle,
-            known,
+            trust,
             identities,
             out,
             disclosure=Disclosure(recipient, reference, reason),
@@ -366,6 +389,13 @@ def demo(out: Path, clip: Path | None, seconds: int) -> int:
 
 
 # --- helpers -----------------------------------------------------------------------------------------------------
+
+
+def _trust(keys: Path | None, recorder_key: str | None) -> Any:
+    """What is known in the folder of keys, and the recorder that was named for this once."""
+    from recorder.office.recorders import Trust, load_recorder_key  # noqa: PLC0415
+
+    return Trust.load(keys, None if recorder_key is None else load_recorder_key(recorder_key))
 
 
 def _identities(path: Path) -> Any:
