@@ -5,18 +5,18 @@ Exit codes: 0 good · 1 the thing asked failed · 2 wrong use or configuration �
 standard error, one sentence each.
 """
 
-import json
 import logging
 import os
 import sys
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
 from recorder import __version__
+from recorder.cli_office import COMMANDS
+from recorder.cli_printing import AS_JSON, print_view
 from recorder.config import load
 from recorder.errors import ConfigError, RecorderError
 
@@ -28,14 +28,12 @@ CONFIG = click.option(
     show_default=True,
     help="The recorder's configuration.",
 )
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of text for people.")
-BUNDLE = click.argument("bundle", type=click.Path(path_type=Path))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cabin-recorder")
 def cli() -> None:
-    """The cabin camera recorder. On the recorder: run to export. In the office: keygen, open, verify."""
+    """The cabin camera recorder. On the recorder: run to export. In the office: keygen, enrol, open, verify."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -85,7 +83,7 @@ def status(config_path: Path, as_json: bool) -> int:
     """Say how the recorder that runs fares; exit 1 where none runs."""
     from recorder import inspection  # noqa: PLC0415
 
-    return _print(inspection.status(load(config_path)), as_json)
+    return print_view(inspection.status(load(config_path)), as_json)
 
 
 @cli.command()
@@ -95,7 +93,7 @@ def journeys(config_path: Path, as_json: bool) -> int:
     """List the journeys on the card."""
     from recorder import inspection  # noqa: PLC0415
 
-    return _print(inspection.journeys(load(config_path)), as_json)
+    return print_view(inspection.journeys(load(config_path)), as_json)
 
 
 @cli.command()
@@ -105,7 +103,7 @@ def check(config_path: Path, as_json: bool) -> int:
     """Test this recorder without opening camera or microphone; exit 1 where something is wrong."""
     from recorder import inspection  # noqa: PLC0415
 
-    return _print(inspection.check(load(config_path)), as_json)
+    return print_view(inspection.check(load(config_path)), as_json)
 
 
 @cli.command()
@@ -222,136 +220,11 @@ def panel(lines: tuple[str, ...], config_path: Path) -> int:
     return 1 if refused else 0
 
 
-# --- in the office -----------------------------------------------------------------------------------------------
+# --- in the office, and anywhere ---------------------------------------------------------------------------------
 
 
-@cli.command()
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder for the keys.")
-@click.option("--no-passphrase", is_flag=True, help="Leave the keys unprotected; for trials only.")
-def keygen(out: Path, no_passphrase: bool) -> int:
-    """Make the office's keys."""
-    from recorder.office.keys import keygen as make_keys  # noqa: PLC0415
-
-    passphrase = None if no_passphrase else click.prompt("Passphrase", hide_input=True, confirmation_prompt=True)
-    for line in make_keys(out, passphrase).lines:
-        click.echo(line)
-    return 0
-
-
-@cli.command()
-@click.option("-i", "--identity", required=True, type=click.Path(path_type=Path), help="The office's identity.txt.")
-@click.option("--checks", is_flag=True, help="Print the check of each line instead, as on the recovery sheet.")
-def recipient(identity: Path, checks: bool) -> int:
-    """Print the public half of an identity: after typing it in from the recovery sheet, or to see which one it is."""
-    from recorder.office.keys import line_checks  # noqa: PLC0415
-
-    lines = line_checks(identity) if checks else [one.recipient.text for one in _identities(identity)]
-    for line in lines:
-        click.echo(line)
-    return 0
-
-
-@cli.command(name="open")
-@BUNDLE
-@click.option("-i", "--identity", required=True, type=click.Path(path_type=Path), help="The office's identity.txt.")
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Where the films go.")
-def open_(bundle: Path, identity: Path, out: Path) -> int:
-    """Decrypt, check and join the journeys of BUNDLE: one MP4 a journey, and its log."""
-    from recorder.office.open import open_bundle  # noqa: PLC0415
-    from recorder.progress import progress_bar  # noqa: PLC0415
-
-    identities = _identities(identity)
-    with progress_bar("Opening") as show:
-        report = open_bundle(bundle, identities, out, show)
-    for line in report.lines:
-        click.echo(line)
-    return report.exit_code
-
-
-@cli.command()
-@BUNDLE
-@click.option("--recorder", "recorder_key", help="The recorder's public key, or the file that holds it.")
-@click.option(
-    "-i", "--identity", type=click.Path(path_type=Path), help="The office's identity.txt: checks the logs too."
-)
-@AS_JSON
-def verify(bundle: Path, recorder_key: str | None, identity: Path | None, as_json: bool) -> int:
-    """Check BUNDLE: exit 0 attested, 4 consistent but by an unknown recorder, 3 something is wrong."""
-    from recorder.office.bundle import load_recorder_key  # noqa: PLC0415
-    from recorder.office.bundle import verify as verify_bundle  # noqa: PLC0415
-
-    known = None if recorder_key is None else load_recorder_key(recorder_key)
-    report = verify_bundle(bundle, known, None if identity is None else _identities(identity))
-    if as_json:
-        click.echo(json.dumps(report.as_json(), indent=2))
-    else:
-        for line in report.lines:
-            click.echo(line)
-    return report.exit_code
-
-
-@cli.command()
-@BUNDLE
-@click.option("--recorder", "recorder_key", help="The recorder's public key, or the file that holds it.")
-@click.option("-i", "--identity", required=True, type=click.Path(path_type=Path), help="The office's identity.txt.")
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The page, say report.html.")
-def report(bundle: Path, recorder_key: str | None, identity: Path, out: Path) -> int:
-    """Write a page for printing: what BUNDLE holds, how it was checked, what happened. Exit codes as of verify."""
-    from recorder.office.bundle import load_recorder_key  # noqa: PLC0415
-    from recorder.office.report import write_report  # noqa: PLC0415
-
-    known = None if recorder_key is None else load_recorder_key(recorder_key)
-    checked = write_report(bundle, known, _identities(identity), out)
-    for line in checked.lines:
-        click.echo(line)
-    click.echo(f"Written: {out}")
-    return checked.exit_code
-
-
-@cli.command()
-@BUNDLE
-@click.option("--keys", required=True, type=click.Path(path_type=Path), help="The folder that keygen made.")
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="A new folder: what is handed on.")
-@click.option("--to", "recipient", required=True, help="Who is given it.")
-@click.option("--reference", required=True, help="Their reference, or that of the access request.")
-@click.option("--reason", required=True, help="Why they are given it.")
-@click.option("--recorder", "recorder_key", help="The recorder's public key, or the file that holds it.")
-def disclose(
-    *, bundle: Path, keys: Path, out: Path, recipient: str, reference: str, reason: str, recorder_key: str | None
-) -> int:
-    """Make a folder to hand on: films, logs, report, hashes, a page that plays them; and enter it in the register."""
-    from recorder.office.bundle import load_recorder_key  # noqa: PLC0415
-    from recorder.office.disclose import disclose as make_folder  # noqa: PLC0415
-    from recorder.office.keys import IDENTITY_NAME, load_identities  # noqa: PLC0415
-    from recorder.office.register import Disclosure, Register  # noqa: PLC0415
-    from recorder.progress import progress_bar  # noqa: PLC0415
-
-    ask = cache(_ask_passphrase)  # one for both keys
-    known = None if recorder_key is None else load_recorder_key(recorder_key)
-    identities, register = load_identities(keys / IDENTITY_NAME, ask), Register.open(keys, ask)
-    with progress_bar("Opening") as show:
-        made = make_folder(
-            bundle,
-            known,
-            identities,
-            out,
-            disclosure=Disclosure(recipient, reference, reason),
-            register=register,
-            progress=show,
-        )
-    for line in made.lines:
-        click.echo(line)
-    return made.exit_code
-
-
-@cli.command()
-@click.option("--keys", required=True, type=click.Path(path_type=Path), help="The folder that keygen made.")
-@AS_JSON
-def register(keys: Path, as_json: bool) -> int:
-    """Show who was given what; exit 3 where a line is not as it was written."""
-    from recorder.office.register import Register  # noqa: PLC0415
-
-    return _print(Register.open(keys, _ask_passphrase).check(), as_json)
+for _command in COMMANDS:
+    cli.add_command(_command)
 
 
 @cli.command()
@@ -363,26 +236,3 @@ def demo(out: Path, clip: Path | None, seconds: int) -> int:
     from recorder.demo.tour import tour  # noqa: PLC0415
 
     return tour(out, clip, seconds)
-
-
-# --- helpers -----------------------------------------------------------------------------------------------------
-
-
-def _identities(path: Path) -> Any:
-    from recorder.office.keys import load_identities  # noqa: PLC0415
-
-    return load_identities(path, _ask_passphrase)
-
-
-def _ask_passphrase() -> str:
-    return str(click.prompt("Passphrase", hide_input=True))
-
-
-def _print(view: Any, as_json: bool) -> int:
-    """``view`` has ``as_json`` (a value), ``lines`` (for people) and ``exit_code``."""
-    if as_json:
-        click.echo(json.dumps(view.as_json, indent=2))
-    else:
-        for line in view.lines:
-            click.echo(line)
-    return int(view.exit_code)

@@ -1,12 +1,13 @@
 """What an exported journey consists of: the manifest that the recorder signs and the office checks, and the names.
 
-It lies in the clear, so it says names, sizes and hashes, and no times. Form: one JSON object on one line, members in
-the order below, no white space, ASCII; the last member is ``sig``, base64 of Ed25519 over :data:`CONTEXT` ‖ the line
-without ``,"sig":"..."``. So a reader needs no canonical encoder.
+It lies in the clear, so it says sizes, hashes and names that mean nothing, and no times. Form: one JSON object on one
+line, members in the order below, no white space, ASCII; the last member is ``sig``, base64 of Ed25519 over
+:data:`CONTEXT` ‖ the line without ``,"sig":"..."``. So a reader needs no canonical encoder.
 """
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Annotated, Final
@@ -17,7 +18,10 @@ from msgspec import Meta, Struct
 from recorder.errors import BundleError
 
 CONTEXT: Final = b"cabin-recorder export manifest 1\n"
-FORMAT: Final = "cabin-recorder-manifest-1"
+NAME_CONTEXT: Final = b"cabin-recorder export name 1\n"
+FORMAT: Final = "cabin-recorder-manifest-2"
+FORMAT_WITH_IDS: Final = "cabin-recorder-manifest-1"
+"""Of older recorders: ``journey`` and the folder are the journey's id, which tells when it began."""
 MAX_BYTES: Final = 1 << 24  # a hundred thousand files
 
 FOLDER: Final = "CABIN-EXPORT"
@@ -27,7 +31,8 @@ LOG_NAME: Final = "log.jsonl.age"
 LEDGER_NAME: Final = "ledger.jsonl.age"
 
 EXPORT_BEGAN: Final = "export-began"
-"""In the ledger with the ``journeys`` that go onto one stick together, and in the log of each before it is copied."""
+"""In the ledger with the ``journeys`` that go onto one stick together; in the log of each, before it is copied, with
+its ``folder`` and the ``recipients`` of its logs."""
 EXPORTED: Final = "exported"
 """In log and ledger with the hash of the manifest, once everything it names was read back."""
 
@@ -44,7 +49,10 @@ class FileEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole journey on a stick. ``recorder``: the public key that signs, ``cabin-recorder-1:...``."""
+    """A whole journey on a stick. ``recorder``: the public key that signs, ``cabin-recorder-1:...``.
+
+    ``journey``: the name of its folder; see :func:`opaque_name`.
+    """
 
     format: str
     software: str
@@ -60,9 +68,17 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
         return {entry.name: entry for entry in self.files}
 
 
-def folder_names(vehicle: str, journey: str) -> tuple[str, str, str]:
+def opaque_name(journey: str, sign: Callable[[bytes], bytes]) -> str:
+    """What the folder of a journey is called on every stick: 20 hexadecimal digits that only its recorder can find.
+
+    ``sign``: Ed25519 by the recorder's key, which gives the same signature each time (RFC 8032, section 5.1.6).
+    """
+    return hashlib.sha256(sign(NAME_CONTEXT + journey.encode("utf-8"))).hexdigest()[:20]
+
+
+def folder_names(vehicle: str, name: str) -> tuple[str, str, str]:
     """The folders of a journey on a stick, one within the other. FAT takes no name that ends in a dot or a space."""
-    return FOLDER, vehicle.rstrip(". "), journey
+    return FOLDER, vehicle.rstrip(". "), name
 
 
 def segment_name(number: int) -> str:
@@ -92,7 +108,7 @@ def parse(data: bytes) -> tuple[Manifest, bytes, bytes]:
         signature = base64.b64decode(manifest.sig, validate=True)
     except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError) as error:
         raise BundleError("is not a manifest; it was altered or damaged.") from error
-    if manifest.format != FORMAT:
+    if manifest.format not in (FORMAT, FORMAT_WITH_IDS):
         raise BundleError(f"is in a form {manifest.format[:40]!r} that this software does not know; use a newer one.")
     if len(manifest.by_name) != len(manifest.files):
         raise BundleError("names a file twice; it was altered.")

@@ -150,10 +150,11 @@ class Tour:
         stick, films = self.out / "stick", self.out / "films"
         self.must("export", stick)
         self.say("held journeys copied to the stick and read back")
-        key = self.out / "device.key.pub"
-        identity = self.out / "office" / "identity.txt"
-        self.must("verify", stick, "--recorder", key, "-i", identity, config=False)
-        self.say("the office verified signature, logs and every file")
+        keys = self.out / "office"
+        identity = keys / "identity.txt"
+        self.must("enrol", "the demo's", self.out / "device.key.pub", "--keys", keys, config=False)
+        self.must("verify", stick, "-i", identity, config=False)
+        self.say("the office enrolled the recorder and verified signature, logs and every file: attested")
         self.must("open", stick, "-i", identity, "-o", films, config=False)
         film = films / f"{held}.mp4"
         self.say(f"the office opened {film}")

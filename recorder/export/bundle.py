@@ -15,7 +15,7 @@ from recorder.export.journey import JourneyExport, JourneyExporter
 from recorder.export.segments import choose
 from recorder.export.tally import Progress, Tally
 from recorder.export.target import Target
-from recorder.vault.age import Recipient
+from recorder.vault.age import X25519Recipient
 from recorder.vault.store import Store
 
 _SLACK_BYTES = 4 << 20  # logs, manifests and what a filesystem takes for itself
@@ -51,7 +51,7 @@ def export(
     target: Target,
     *,
     vehicle: str,
-    recipients: Sequence[Recipient],
+    recipients: Sequence[X25519Recipient],
     journeys: Sequence[str],
     progress: Callable[[Progress], None],
 ) -> ExportReport:
@@ -83,7 +83,8 @@ def _require_room(store: Store, target: Target, vehicle: str, journeys: Sequence
     files = size_bytes = missing_bytes = 0
     for journey_id in journeys:
         sources, _ = choose(store.journey(journey_id))
-        folder = target.root.joinpath(*manifest.folder_names(vehicle, journey_id))
+        name = manifest.opaque_name(journey_id, store.key.sign)
+        folder = target.root.joinpath(*manifest.folder_names(vehicle, name))
         for source in sources:
             files += 1
             size_bytes += source.size_bytes

@@ -16,7 +16,9 @@ from recorder.export.segments import LeftOut, SegmentGoneError, Source, choose
 from recorder.export.tally import Tally
 from recorder.export.target import Draft, Target
 from recorder.manifest import FileEntry, Manifest
-from recorder.vault import age
+from recorder.vault import age, words
+from recorder.vault.clockoffset import measure
+from recorder.vault.excerpt import excerpt
 from recorder.vault.ledger import whole_ledger
 from recorder.vault.store import Store
 
@@ -61,7 +63,7 @@ class JourneyExporter:
     store: Store
     stick: Target
     vehicle: str
-    recipients: tuple[age.Recipient, ...]
+    recipients: tuple[age.X25519Recipient, ...]
     tally: Tally
 
     def export(self, journey_id: str) -> JourneyExport:
@@ -70,13 +72,13 @@ class JourneyExporter:
         if not record.held:
             raise StoreError(f"{journey_id} is not held, so nobody can open it; hold it first.")
         sources, left_out = choose(record)
-        folder = self.stick.folder(*manifest.folder_names(self.vehicle, journey_id))
+        name = manifest.opaque_name(journey_id, self.store.key.sign)
+        folder = self.stick.folder(*manifest.folder_names(self.vehicle, name))
         began_s = time.monotonic()
-        self._log(journey_id, manifest.EXPORT_BEGAN)
-        logs = self._read_logs(journey_id)
+        logs = self._logs(journey_id, name)
         segments = self._copy(sources, folder)
         drafts = [self._write_encrypted(folder / name, data) for name, data in logs.items()]
-        drafts.append(self._write_manifest(journey_id, folder, (*segments.entries, *map(_entry, drafts))))
+        drafts.append(self._write_manifest(folder, (*segments.entries, *map(_entry, drafts))))
         copied_s = time.monotonic()
         for entry in segments.unchecked:
             self.stick.check(folder / entry.name, entry.sha256, self.tally.checked)
@@ -111,10 +113,18 @@ class JourneyExporter:
             self.store.log(journey_id).append(event, data)
             self.store.note_in_ledger(event, journey_id, **data)
 
-    def _read_logs(self, journey_id: str) -> dict[str, bytes]:
-        """By their names on the stick. The ledger first: the log then holds every head of it that the ledger names."""
-        ledger = whole_ledger(self.store.ledger.path)
-        return {manifest.LEDGER_NAME: ledger, manifest.LOG_NAME: _whole_lines(self.store.log(journey_id).path)}
+    def _logs(self, journey_id: str, name: str) -> dict[str, bytes]:
+        """What goes along of both, by their names on the stick; first they are told of what only they can say there.
+
+        The ledger is read before the log, which then holds every head of it that the ledger names.
+        """
+        log = self.store.log(journey_id)
+        clocks = measure(_whole_lines(log.path), whole_ledger(self.store.ledger.path))
+        log.append(words.CLOCK_MEASURED, {"boots": [clock.data for clock in clocks]})
+        readers = [recipient.text for recipient in self.recipients]
+        self._log(journey_id, manifest.EXPORT_BEGAN, folder=name, recipients=readers)
+        ledger = excerpt(whole_ledger(self.store.ledger.path), journey_id, {clock.boot_id for clock in clocks})
+        return {manifest.LEDGER_NAME: ledger, manifest.LOG_NAME: _whole_lines(log.path)}
 
     def _copy(self, sources: Sequence[Source], folder: Path) -> _Segments:
         entries, unchecked, gone = [], [], []
@@ -155,13 +165,13 @@ class JourneyExporter:
     def _write_encrypted(self, path: Path, data: bytes) -> Draft:
         return self.stick.write(path, [age.encrypt_bytes(data, self.recipients)])
 
-    def _write_manifest(self, journey_id: str, folder: Path, files: tuple[FileEntry, ...]) -> Draft:
+    def _write_manifest(self, folder: Path, files: tuple[FileEntry, ...]) -> Draft:
         unsigned = Manifest(
             format=manifest.FORMAT,
             software=__version__,
             recorder=self.store.key.public_text,
             vehicle=self.vehicle,
-            journey=journey_id,
+            journey=folder.name,
             files=files,
         )
         return self.stick.write(folder / manifest.MANIFEST_NAME, [manifest.render(unsigned, self.store.key.sign)])

@@ -5,43 +5,27 @@ outside is checked, with one the inside too. Nothing is written.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from recorder import manifest
-from recorder.errors import AgeError, AgePayloadError, AgeTruncatedError, BundleError, JournalError, UsageError
+from recorder.errors import AgeError, AgePayloadError, AgeTruncatedError, BundleError
 from recorder.manifest import FileEntry, Manifest
+from recorder.office.clocks import clock_sentence
 from recorder.office.contents import JourneyFolder, look
 from recorder.office.findings import Finding, JourneyVerdict, VerifyReport, first_of_each
-from recorder.office.logs import (
-    JourneyLogs,
-    deleted_segments,
-    exported_along,
-    forked_ledger,
-    read_logs,
-    require_a_key,
-)
+from recorder.office.ledgers import ledger_findings, newest_heads
+from recorder.office.logs import JourneyLogs, deleted_segments, exported_along, require_a_key
+from recorder.office.papers import Papers, ids_of, read_papers
+from recorder.office.readers import strange_readers
+from recorder.office.recorders import Trust
 from recorder.vault import age
-from recorder.vault.signing import PublicKey
 
 _BLOCK_BYTES = 1 << 20
-_MAX_KEY_FILE_BYTES = 4096
 
 
-def load_recorder_key(text: str) -> PublicKey:
-    """A recorder's public key, given as its one line or as the name of a file that holds it. UsageError."""
-    try:
-        path = Path(text)
-        if path.is_file() and path.stat().st_size <= _MAX_KEY_FILE_BYTES:
-            text = path.read_text(encoding="utf-8")
-        return PublicKey.parse(text)
-    except (JournalError, OSError, ValueError) as error:
-        raise UsageError(f"The recorder's key cannot be used: {error}") from error
-
-
-def verify(bundle: Path, recorder: PublicKey | None, identities: Sequence[age.Identity] | None = None) -> VerifyReport:
-    """Check all of ``bundle``. ``recorder``: the key that is known here.
+def verify(bundle: Path, trust: Trust, identities: Sequence[age.Identity] | None = None) -> VerifyReport:
+    """Check all of ``bundle`` against what is known here.
 
     BundleError where it is no bundle at all; AgeNoMatchError where ``identities`` open nothing in it.
     """
@@ -49,37 +33,27 @@ def verify(bundle: Path, recorder: PublicKey | None, identities: Sequence[age.Id
     if identities is not None:
         require_a_key(contents, identities)
     findings = list(contents.findings)
-    verdicts = []
-    present = {folder.journey for folder in contents.journeys}
-    ledgers: dict[PublicKey, list[tuple[str, bytes]]] = {}
-    for folder in contents.journeys:
-        signed, key = read_manifest(folder, findings)
-        is_known = key is not None and key == recorder
-        verdicts.append(_verdict(folder, signed, key, is_known))
-        logs = None if identities is None or key is None else read_logs(folder, key, identities)
-        findings += [] if signed is None else _check_files(folder, signed, logs, identities)
-        if logs is not None and key is not None:
-            ledgers.setdefault(key, []).append((folder.journey, logs.ledger_text))
-            findings += logs.findings
-            findings += missing_segments(folder, logs)
-            findings += _missing_journeys(folder, logs, present)
-    for copies in ledgers.values():
-        findings += _different_pasts(copies)
-    return VerifyReport(tuple(verdicts), first_of_each(findings), identities is not None)
-
-
-def read_manifest(folder: JourneyFolder, findings: list[Finding]) -> tuple[Manifest | None, PublicKey | None]:
-    """The manifest of ``folder`` and the key that signed it, both None where it cannot be believed."""
-    try:
-        return _believed_manifest(folder)
-    except (BundleError, JournalError) as error:
-        findings.append(Finding(folder.journey, manifest.MANIFEST_NAME, str(error), is_wrong=True))
-        return None, None
+    papers = read_papers(contents, identities, findings)
+    for one in papers:
+        findings += _not_the_recorder(one, trust)
+        findings += [] if one.signed is None else _check_files(one.folder, one.signed, one.logs, identities)
+        if one.logs is not None:
+            findings += one.logs.findings
+            findings += missing_segments(one.folder, one.logs)
+            findings += strange_readers(one.folder, one.logs, trust, identities or ())
+            findings += _missing_journeys(one, papers)
+    findings += ledger_findings(papers, trust)
+    return VerifyReport(
+        journeys=tuple(_verdict(one, trust) for one in papers),
+        findings=first_of_each(findings, ids_of(papers)),
+        is_inside_checked=identities is not None,
+        heads=newest_heads(papers, trust),
+    )
 
 
 def missing_segments(folder: JourneyFolder, logs: JourneyLogs) -> Iterator[Finding]:
     """Segments that the log knows and the bundle has not."""
-    deleted = deleted_segments(logs.ledger, folder.journey)
+    deleted = frozenset[int]() if logs.journey is None else deleted_segments(logs.ledger, logs.journey)
     for number, facts in logs.segments.items():
         name = manifest.segment_name(number)
         if name in folder.files or facts.body_bytes == 0:
@@ -90,49 +64,43 @@ def missing_segments(folder: JourneyFolder, logs: JourneyLogs) -> Iterator[Findi
             text, is_wrong = "is not here: it was still being recorded; export again for it.", False
         else:
             text, is_wrong = "is missing, though the recorder's log knows it.", True
-        yield Finding(folder.journey, name, text, is_wrong)
+        yield Finding(folder.name, name, text, is_wrong)
 
 
-def _believed_manifest(folder: JourneyFolder) -> tuple[Manifest, PublicKey]:
-    if manifest.MANIFEST_NAME not in folder.files:
-        raise BundleError("is missing; the export was interrupted, or it was removed.")
-    with folder.open(manifest.MANIFEST_NAME) as file:
-        signed, signed_bytes, signature = manifest.parse(file.read(manifest.MAX_BYTES + 1))
-    key = PublicKey.parse(signed.recorder)
-    if not key.verify(signed_bytes, signature):
-        raise BundleError(f"is not signed by the recorder it names ({key.fingerprint}); it was altered.")
-    if manifest.folder_names(signed.vehicle, signed.journey)[1:] != (folder.vehicle, folder.journey):
-        raise BundleError(f"belongs to {signed.vehicle!r} {signed.journey[:40]!r}; folders were renamed or exchanged.")
-    return signed, key
-
-
-def _verdict(folder: JourneyFolder, signed: Manifest | None, key: PublicKey | None, is_known: bool) -> JourneyVerdict:
+def _verdict(one: Papers, trust: Trust) -> JourneyVerdict:
     return JourneyVerdict(
-        vehicle=folder.vehicle,
-        journey=folder.journey,
-        recorder="" if signed is None else signed.recorder,
-        fingerprint="" if key is None else key.fingerprint,
-        is_known=is_known,
-        files=len(folder.files),
-        size_bytes=sum(folder.files.values()),
+        vehicle=one.folder.vehicle,
+        folder=one.folder.name,
+        journey=one.name,
+        recorder="" if one.signed is None else one.signed.recorder,
+        fingerprint="" if one.key is None else one.key.fingerprint,
+        known_as="" if one.key is None else trust.name_of(one.key),
+        files=len(one.folder.files),
+        size_bytes=sum(one.folder.files.values()),
+        clock="" if one.logs is None else clock_sentence(one.logs.entries),
     )
 
 
-def _missing_journeys(folder: JourneyFolder, logs: JourneyLogs, present: Iterable[str]) -> list[Finding]:
-    missing = sorted(exported_along(logs.ledger) - set(present))
-    text = "is missing: it was exported to this stick along with others. Export again, or find who removed it."
-    return [Finding(journey, "", text, is_wrong=True) for journey in missing]
+def _not_the_recorder(one: Papers, trust: Trust) -> Iterator[Finding]:
+    """Signed anew, by a key that is not the one by which this vehicle's recorder is known."""
+    known = None if one.key is None else trust.other_key_of(one.folder.vehicle, one.key)
+    if known is not None and one.key is not None:
+        text = (
+            f"is signed by {one.key.fingerprint}, and the recorder of {one.folder.vehicle} that this office knows is "
+        )
+        mend = f"{known.fingerprint}: another recorder made this, or somebody signed it anew."
+        yield Finding(one.folder.name, manifest.MANIFEST_NAME, text + mend, is_wrong=True)
 
 
-def _different_pasts(copies: Sequence[tuple[str, bytes]]) -> Iterator[Finding]:
-    """A recorder's ledger was exported with each journey: each copy must go on where the one before ended."""
-    by_length = sorted(copies, key=lambda copy: len(copy[1]))
-    for (journey, text), (other, longer) in pairwise(by_length):
-        offset_bytes = forked_ledger(text, longer)
-        if offset_bytes is not None:
-            said = f"tells another past than that of {other} from byte {offset_bytes} on; "
-            rolled = "on the recorder it was rolled back to an older state and written on."
-            yield Finding(journey, manifest.LEDGER_NAME, said + rolled, is_wrong=True)
+def _missing_journeys(one: Papers, papers: Sequence[Papers]) -> Iterator[Finding]:
+    """Journeys that went onto the stick in the same export, and are not on it."""
+    told = [other.logs.journey for other in papers if other.logs is not None]
+    is_all_told = len(told) == len(papers) and None not in told
+    hidden = "" if is_all_told else ", or is in a folder whose log cannot be read"
+    for journey in sorted(exported_along(() if one.logs is None else one.logs.ledger) - set(told)):
+        text = f"is missing{hidden}: it was exported to this stick along with others. "
+        text += "Export again, or find who removed it."
+        yield Finding(journey, "", text, is_wrong=True)
 
 
 def _check_files(
@@ -150,7 +118,7 @@ def _check_files(
             if text is not None and identities is not None:
                 text += _where(folder, entry, identities)
         if text is not None:
-            yield Finding(folder.journey, name, text, is_wrong=True)
+            yield Finding(folder.name, name, text, is_wrong=True)
 
 
 def _first_wrong(folder: JourneyFolder, entry: FileEntry, logs: JourneyLogs | None) -> str | None:

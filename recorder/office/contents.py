@@ -20,7 +20,7 @@ from recorder.office.findings import Finding, shown
 
 MAX_FILES = 200_000  # a day of one-second segments, twice; beyond, a folder is an attack on patience
 _VEHICLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
-_JOURNEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # becomes the name of a film
+_JOURNEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # a folder's, or a journey's: becomes that of a film
 _STREWN = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|\.cabin-recorder\.part", re.IGNORECASE)
 _OURS = (manifest.MANIFEST_NAME, manifest.LOG_NAME, manifest.LEDGER_NAME)
 
@@ -44,11 +44,14 @@ class BundleFile:
 
 @dataclass(frozen=True, slots=True)
 class JourneyFolder:
-    """One journey's folder. ``files``: sizes in bytes of the regular files that a recorder may have put there."""
+    """One journey's folder. ``name``: the folder's; which journey it is only the log inside tells.
+
+    ``files``: sizes in bytes of the regular files that a recorder may have put there.
+    """
 
     path: Path
     vehicle: str
-    journey: str
+    name: str
     files: dict[str, int]
 
     @property
@@ -87,7 +90,7 @@ def look(bundle: Path) -> Contents:
     journeys: dict[str, JourneyFolder] = {}
     for vehicle in _folders(root, "", _VEHICLE_NAME, findings):
         for path in _folders(vehicle, vehicle.name, _JOURNEY_NAME, findings):
-            if path.name in journeys:  # its name is random: it came about once
+            if path.name in journeys:  # no two journeys have one name
                 text = f"is here twice; only the one under {journeys[path.name].vehicle} was looked at."
                 findings.append(Finding(vehicle.name, path.name, text, is_wrong=True))
             else:
@@ -95,6 +98,11 @@ def look(bundle: Path) -> Contents:
     if not journeys and not findings:
         raise BundleError(f"{bundle} is an empty bundle: no journey was exported to it.")
     return Contents(tuple(journeys.values()), tuple(findings))
+
+
+def is_plain(name: str) -> bool:
+    """Whether a recorder may have called a journey so, and a film may be."""
+    return _JOURNEY_NAME.fullmatch(name) is not None
 
 
 @contextmanager

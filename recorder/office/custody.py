@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recorder import manifest
+from recorder.office.clocks import measured_clocks
 from recorder.timekeeping import NS_PER_S, Instant, iso_utc
 from recorder.vault import words
 from recorder.vault.entries import Entry
@@ -133,6 +134,7 @@ _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     words.RELEASE: lambda data: f"The hold was ended by {_said(data, 'who')}: {_said(data, 'reason')}.",
     words.JOURNEY_ENDED: _ended,
     words.LOG_TORN: lambda data: "A power cut tore the last line of the log; it was cut off.",
+    words.CLOCK_MEASURED: lambda data: f"Before a copy, from all that was known by then: {measured_clocks(data)}.",
     manifest.EXPORT_BEGAN: lambda data: "A copy onto a stick began.",
     manifest.EXPORTED: lambda data: "A copy was finished, read back and compared.",
     "consent-again": lambda data: "Another passenger pressed consent.",

@@ -14,10 +14,10 @@ from pathlib import Path
 from recorder.errors import OutputError, StoreError, UsageError
 from recorder.office.findings import VerifyReport
 from recorder.office.open import OpenReport, Progress, open_bundle
+from recorder.office.recorders import Trust
 from recorder.office.register import Disclosure, Register
 from recorder.office.report import write_report
 from recorder.vault import age
-from recorder.vault.signing import PublicKey
 
 REPORT_NAME, PLAYER_NAME, SUMS_NAME = "report.html", "play.html", "SHA256SUMS"
 _BLOCK_BYTES = 1 << 20
@@ -49,7 +49,7 @@ class DisclosureReport:
 
 def disclose(
     bundle: Path,
-    recorder: PublicKey | None,
+    trust: Trust,
     identities: Sequence[age.Identity],
     out: Path,
     *,
@@ -66,7 +66,7 @@ def disclose(
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty; what is handed on must be in a folder of its own. Name a new one.")
     opened = open_bundle(bundle, identities, out, progress)
-    checked = write_report(bundle, recorder, identities, out / REPORT_NAME)
+    checked = write_report(bundle, trust, identities, out / REPORT_NAME)
     try:
         _write(out / PLAYER_NAME, _player(opened, disclosure))
         sums = {path.name: _sha256(path) for path in sorted(out.iterdir())}

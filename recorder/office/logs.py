@@ -6,17 +6,19 @@ the sign that the recorder writes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recorder import manifest
 from recorder.errors import AgeError, AgeNoMatchError, BundleError
-from recorder.office.contents import Contents, JourneyFolder
-from recorder.office.findings import Finding
+from recorder.office.contents import Contents, JourneyFolder, is_plain
+from recorder.office.findings import Finding, shown
+from recorder.office.heads import LedgerCopy
 from recorder.vault import age, words
-from recorder.vault.entries import Entry, complete_lines, line_hash, readable
+from recorder.vault.entries import Entry, complete_lines, readable
 from recorder.vault.ledger import carried_by
 from recorder.vault.logbook import Logbook
 from recorder.vault.signing import PublicKey
-from recorder.vault.verification import Known, verify_log
+from recorder.vault.verification import Known, LogCheck, verify_log
 
 _MAX_LOG_BYTES = 1 << 28  # some years of entries
 
@@ -38,17 +40,18 @@ class SegmentFacts:
 class JourneyLogs:
     """Both logs of a journey, as far as they are proven.
 
-    ``text``: the journey's log as it is, None where it cannot be read; ``entries``: what of it is proven.
-    ``is_whole``: that is all of it. ``ledger``:
-    its proven entries, and those that it carries; ``ledger_text``: as it is, empty where it cannot be read.
+    ``journey``: its id; None where neither tells it. ``text``: its log as it is, None where it cannot be read.
+    ``entries``: those of it that are proven; ``is_whole``: all are. ``ledger``: its proven entries, and those that it
+    carries; ``copy``: all of it, None where it is not proven to its end.
     """
 
+    journey: str | None
     text: bytes | None
     entries: tuple[Entry, ...]
     is_whole: bool
     segments: dict[int, SegmentFacts]
     ledger: tuple[Entry, ...]
-    ledger_text: bytes
+    copy: LedgerCopy | None
     findings: tuple[Finding, ...]
 
 
@@ -57,15 +60,15 @@ def read_logs(folder: JourneyFolder, key: PublicKey, identities: Sequence[age.Id
     findings: list[Finding] = []
     text = _decrypted(folder, manifest.LOG_NAME, identities, findings)
     ledger_text = _decrypted(folder, manifest.LEDGER_NAME, identities, findings)
-    ledger_check = verify_log(ledger_text or b"", key, _known_of_ledger(text))
+    ledger_check = verify_log(ledger_text or b"", key, _known_of_ledger(text), is_excerpt=True)
     ledger = (*carried_by(ledger_check.entries), *ledger_check.entries)
-    known = _known_of_log(folder, ledger)
+    known = _known_of_log(_named(text), ledger)
     check = verify_log(text or b"", key, known)
-    stranger = _stranger(folder, check.entries, key) if check.entries else None
+    stranger = _stranger(folder, check, key) if check.entries else None
     entries = () if stranger else check.entries
 
     def wrong(name: str, sentence: str) -> None:
-        findings.append(Finding(folder.journey, name, sentence, is_wrong=True))
+        findings.append(Finding(folder.name, name, sentence, is_wrong=True))
 
     said = stranger or (None if check.wrong is None else check.wrong.sentence)
     if text is not None and said is not None:
@@ -75,8 +78,16 @@ def read_logs(folder: JourneyFolder, key: PublicKey, identities: Sequence[age.Id
         wrong(manifest.LEDGER_NAME, ledger_check.wrong.sentence)
     if is_whole and ledger and not known:
         wrong(manifest.LEDGER_NAME, "does not know this journey; it is another's ledger, or it was cut.")
-    segments = _segments(Logbook(entries))
-    return JourneyLogs(text, entries, is_whole, segments, ledger, ledger_text or b"", tuple(findings))
+    return JourneyLogs(
+        journey=_named(text) if entries else _named_by_ledger(folder, ledger),
+        text=text,
+        entries=entries,
+        is_whole=is_whole,
+        segments=_segments(Logbook(entries)),
+        ledger=ledger,
+        copy=_whole_copy(ledger_check),
+        findings=tuple(findings),
+    )
 
 
 def require_a_key(contents: Contents, identities: Sequence[age.Identity]) -> None:
@@ -97,23 +108,6 @@ def require_a_key(contents: Contents, identities: Sequence[age.Identity]) -> Non
         raise AgeNoMatchError("None of the given keys opens anything in this bundle; give the key it was made for.")
 
 
-def forked_ledger(one: bytes, other: bytes) -> int | None:
-    """The byte of ``one`` from which on two copies of a recorder's ledger tell different pasts; None where they agree.
-
-    They agree where one goes on behind the end of the other, whatever old part is gone from either.
-    """
-    mine, theirs = ([(line, line_hash(line)) for line in complete_lines(text)[0]] for text in (one, other))
-    numbers = {digest: number for number, (_, digest) in enumerate(theirs)}
-    offset_bytes, common = 0, None
-    for number, (line, digest) in enumerate(mine):
-        if common is None and digest in numbers:
-            common = numbers[digest] - number
-        elif common is not None and 0 <= number + common < len(theirs) and theirs[number + common][1] != digest:
-            return offset_bytes
-        offset_bytes += len(line) + 1
-    return None
-
-
 def exported_along(ledger: Sequence[Entry]) -> frozenset[str]:
     """The journeys that went onto the stick in the same export as this copy of the ledger."""
     for entry in reversed(ledger):
@@ -129,9 +123,12 @@ def deleted_segments(ledger: Sequence[Entry], journey: str) -> frozenset[int]:
         number
         for entry in ledger
         if entry.event == words.TOMBSTONE_DONE and entry.data.get("journey") == journey
-        for number in entry.data.get("deleted", ())
-        if isinstance(number, int)
+        for number in _numbers(entry.data.get("deleted"))
     )
+
+
+def _numbers(value: object) -> tuple[int, ...]:
+    return tuple(number for number in value if isinstance(number, int)) if isinstance(value, list) else ()
 
 
 def _decrypted(
@@ -147,7 +144,7 @@ def _decrypted(
                 return b"".join(age.decrypt(file, identities))
         except (AgeError, BundleError) as error:
             problem = str(error)
-    findings.append(Finding(folder.journey, name, problem, is_wrong=True))
+    findings.append(Finding(folder.name, name, problem, is_wrong=True))
     return None
 
 
@@ -160,23 +157,46 @@ def _known_of_ledger(log: bytes | None) -> tuple[Known, ...]:
     return (Known(str(said.get("head")), "the journey's log", seq),)
 
 
-def _known_of_log(folder: JourneyFolder, ledger: Sequence[Entry]) -> tuple[Known, ...]:
+def _known_of_log(journey: str | None, ledger: Sequence[Entry]) -> tuple[Known, ...]:
     """The lines of a journey's log that the ledger names."""
     return tuple(
         Known(str(entry.data["log_head"]), "the ledger")
         for entry in ledger
-        if entry.data.get("journey") == folder.journey and "log_head" in entry.data
+        if entry.data.get("journey") == journey and "log_head" in entry.data
     )
 
 
-def _stranger(folder: JourneyFolder, entries: Sequence[Entry], key: PublicKey) -> str | None:
-    """What says that a proven log is not this journey's."""
-    first = entries[0]
+def _named(log: bytes | None) -> str | None:
+    """The journey that a log calls its own in its first line; to be believed once that is proven."""
+    first, _ = readable(complete_lines(log or b"")[0][:1])
+    said = first[0].data.get("journey") if first else None
+    return said if isinstance(said, str) and is_plain(said) else None
+
+
+def _named_by_ledger(folder: JourneyFolder, ledger: Sequence[Entry]) -> str | None:
+    """The journey that the ledger says was exported under this folder's name: all there is where its log is broken."""
+    said = [entry.data.get("journey") for entry in ledger if _exported_as(entry).get("folder") == folder.name]
+    return said[-1] if said and isinstance(said[-1], str) and is_plain(said[-1]) else None
+
+
+def _stranger(folder: JourneyFolder, check: LogCheck, key: PublicKey) -> str | None:
+    """What says that a log of which something is proven is not that of this folder's journey."""
+    first = check.entries[0]
+    journey = first.data.get("journey")
     if first.event != words.JOURNEY_BEGAN or first.data.get("recorder") != key.text:
         return "does not begin as this recorder's log of a journey begins."
-    if first.data.get("journey") != folder.journey:
-        return f"is the log of another journey ({str(first.data.get('journey'))[:40]!r}); folders were exchanged."
-    return None
+    folders = [entry.data["folder"] for entry in check.entries if "folder" in _exported_as(entry)]
+    if folder.name in (journey, *folders) or (check.wrong is not None and not folders):
+        return None
+    return f"is the log of another journey ({shown(str(journey))}); folders or logs were exchanged."
+
+
+def _exported_as(entry: Entry) -> dict[str, Any]:
+    return entry.data if entry.event == manifest.EXPORT_BEGAN else {}
+
+
+def _whole_copy(check: LogCheck) -> LedgerCopy | None:
+    return LedgerCopy(check.chain, check.entries[-1].utc) if check.entries and check.wrong is None else None
 
 
 def _segments(log: Logbook) -> dict[int, SegmentFacts]:

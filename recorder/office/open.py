@@ -12,11 +12,12 @@ from pathlib import Path
 
 from recorder import manifest
 from recorder.errors import AgeError, BundleError, OutputError, RecorderError, UsageError
-from recorder.office.bundle import contradiction, missing_segments, read_manifest
-from recorder.office.contents import JourneyFolder, look
+from recorder.office.bundle import contradiction, missing_segments
+from recorder.office.contents import look
 from recorder.office.findings import Finding, first_of_each
 from recorder.office.join import Joiner, Movie
-from recorder.office.logs import JourneyLogs, read_logs, require_a_key
+from recorder.office.logs import JourneyLogs, require_a_key
+from recorder.office.papers import Papers, ids_of, read_papers
 from recorder.office.source import SegmentSource
 from recorder.vault import age
 
@@ -69,7 +70,9 @@ def open_bundle(bundle: Path, identities: Sequence[age.Identity], out: Path, pro
     """
     contents = look(bundle)
     require_a_key(contents, identities)
-    _require_usable(out, bundle, contents.journeys)
+    findings = list(contents.findings)
+    papers = read_papers(contents, identities, findings)
+    _require_usable(out, bundle, [one.name for one in papers])
     total_bytes = sum(folder.files[name] for folder in contents.journeys for _, name in folder.segments)
     done_bytes = 0
 
@@ -78,17 +81,16 @@ def open_bundle(bundle: Path, identities: Sequence[age.Identity], out: Path, pro
         done_bytes += size_bytes
         progress(done_bytes, total_bytes)
 
-    findings = list(contents.findings)
     try:
-        opened = [_Opener(folder, identities, out, count, findings).open() for folder in contents.journeys]
+        opened = [_Opener(one, identities, out, count, findings).open() for one in papers]
     except RecorderError:
         raise
     except OSError as error:
         raise OutputError(f"{out} cannot be written: {error.strerror or error}; what is there is whole.") from error
-    return OpenReport(tuple(opened), first_of_each(findings))
+    return OpenReport(tuple(opened), first_of_each(findings, ids_of(papers)))
 
 
-def _require_usable(out: Path, bundle: Path, journeys: Sequence[JourneyFolder]) -> None:
+def _require_usable(out: Path, bundle: Path, names: Sequence[str]) -> None:
     if out.resolve().is_relative_to(bundle.resolve()):
         raise UsageError(
             f"{out} lies in the bundle; films in the clear do not belong on the stick. Name another folder."
@@ -97,14 +99,9 @@ def _require_usable(out: Path, bundle: Path, journeys: Sequence[JourneyFolder]) 
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out} cannot be used as a folder: {error.strerror}. Name another one.") from error
-    stems = {folder.journey for folder in journeys}
-    taken = sorted(path for path in out.iterdir() if path.name.split(".")[0].split("-part")[0] in stems)
+    taken = sorted(path for path in out.iterdir() if path.name.split(".")[0].split("-part")[0] in names)
     if taken:
         raise UsageError(f"{taken[0]} is in the way, and nothing is replaced; name an empty folder.")
-
-
-def _log_name(folder: JourneyFolder) -> str:
-    return f"{folder.journey}.log.jsonl"
 
 
 class _Opener:
@@ -112,19 +109,20 @@ class _Opener:
 
     def __init__(
         self,
-        folder: JourneyFolder,
+        papers: Papers,
         identities: Sequence[age.Identity],
         out: Path,
         count: Callable[[int], None],
         findings: list[Finding],
     ) -> None:
-        self._folder = folder
+        self._name = papers.name
+        self._folder = papers.folder
         self._identities = identities
         self._out = out
         self._count = count
         self._findings = findings
-        self._signed, key = read_manifest(folder, findings)
-        self._logs = None if key is None else read_logs(folder, key, identities)
+        self._signed = papers.signed
+        self._logs = papers.logs
 
     def open(self) -> OpenedJourney:
         """Write the log and the films."""
@@ -133,19 +131,19 @@ class _Opener:
             self._findings += [*self._logs.findings, *missing_segments(self._folder, self._logs)]
             log_path = self._write_log(self._logs)
         self._compare_names()
-        with Joiner(self._out, self._folder.journey) as joiner:
+        with Joiner(self._out, self._name) as joiner:
             for number, name in self._folder.segments:
                 self._add_segment(joiner, number, name)
             movies = joiner.finish()
-        return OpenedJourney(self._folder.journey, movies, log_path)
+        return OpenedJourney(self._name, movies, log_path)
 
     def _say(self, file: str, *sentences: str, is_wrong: bool = True) -> None:
-        self._findings.append(Finding(self._folder.journey, file, " ".join(sentences), is_wrong))
+        self._findings.append(Finding(self._folder.name, file, " ".join(sentences), is_wrong))
 
     def _write_log(self, logs: JourneyLogs) -> Path | None:
         if logs.text is None:
             return None
-        path = self._out / _log_name(self._folder)
+        path = self._out / f"{self._name}.log.jsonl"
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(logs.text)
         return path

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from recorder import __version__
 from recorder.errors import UsageError
-from recorder.office.bundle import read_manifest, verify
+from recorder.office.bundle import verify
 from recorder.office.contents import look
 from recorder.office.custody import Moment, SegmentRow, segment_rows, story
 from recorder.office.findings import Finding, JourneyVerdict, VerifyReport
-from recorder.office.logs import read_logs
+from recorder.office.papers import read_papers
+from recorder.office.recorders import Trust
 from recorder.vault import age
-from recorder.vault.signing import PublicKey
 
 _VERDICTS = {
     "attested": "Everything that was checked is consistent with what the recorder known to this office signed.",
@@ -47,14 +47,12 @@ td.number { text-align: right; } .verdict { font-size: 1.1em; padding: .6em .8em
 """
 
 
-def write_report(
-    bundle: Path, recorder: PublicKey | None, identities: Sequence[age.Identity], out: Path
-) -> VerifyReport:
+def write_report(bundle: Path, trust: Trust, identities: Sequence[age.Identity], out: Path) -> VerifyReport:
     """Check ``bundle`` as :func:`verify` does and write the page as ``out``, which must not be there yet. UsageError.
 
     BundleError where it is no bundle; AgeNoMatchError where ``identities`` open nothing in it.
     """
-    report = verify(bundle, recorder, identities)
+    report = verify(bundle, trust, identities)
     page = render(bundle, report, identities, datetime.now(UTC))
     if out.resolve().is_relative_to(bundle.resolve()):
         raise UsageError(f"{out} lies in the bundle; a report does not belong on the stick. Name another place.")
@@ -69,7 +67,7 @@ def write_report(
 
 def render(bundle: Path, report: VerifyReport, identities: Sequence[age.Identity], now: datetime) -> str:
     """The page. ``now``: UTC."""
-    folders = {folder.journey: folder for folder in look(bundle).journeys}
+    papers = {one.folder.name: one for one in read_papers(look(bundle), identities, [])}
     body = [
         "<h1>Custody report</h1>",
         f'<p class="small">Made {now:%Y-%m-%d %H:%M:%S} UTC by cabin-recorder {_e(__version__)}. For the record: '
@@ -80,10 +78,9 @@ def render(bundle: Path, report: VerifyReport, identities: Sequence[age.Identity
         *_findings("Remarks", [finding for finding in report.findings if not finding.is_wrong]),
     ]
     for verdict in report.journeys:
-        signed, key = read_manifest(folders[verdict.journey], [])
-        logs = None if key is None else read_logs(folders[verdict.journey], key, identities)
-        entries = () if logs is None else logs.entries
-        vehicle = verdict.vehicle if signed is None else signed.vehicle
+        one = papers[verdict.folder]
+        entries = () if one.logs is None else one.logs.entries
+        vehicle = verdict.vehicle if one.signed is None else one.signed.vehicle
         body += _journey(vehicle, verdict, story(entries), segment_rows(entries))
     limits = "".join(f"<li>{_e(limit)}</li>" for limit in _LIMITS)
     body.append(f'<h2>What this report can say</h2><ul class="small">{limits}</ul>')
@@ -97,10 +94,13 @@ def render(bundle: Path, report: VerifyReport, identities: Sequence[age.Identity
 def _journey(
     vehicle: str, verdict: JourneyVerdict, moments: Sequence[Moment], rows: Sequence[SegmentRow]
 ) -> Iterator[str]:
-    known = "known to this office" if verdict.is_known else "not known to this office"
+    known = f"known to this office as {verdict.known_as}" if verdict.is_known else "not known to this office"
     signer = f"recorder {verdict.fingerprint}, {known}" if verdict.fingerprint else "nobody whose manifest can be read"
     yield f"<h2>{_e(vehicle)}: journey {_e(verdict.journey)}</h2>"
-    yield f"<p>Signed by {_e(signer)}. {verdict.files} files, {verdict.size_bytes / 1e6:.1f} MB on the stick.</p>"
+    size = f"{verdict.files} files, {verdict.size_bytes / 1e6:.1f} MB, in folder {verdict.folder} of the stick"
+    yield f"<p>Signed by {_e(signer)}. {_e(size)}.</p>"
+    if verdict.clock:
+        yield f"<p>Measured at the export: {_e(verdict.clock)}.</p>"
     if not moments:
         yield "<p>The recorder's log of this journey could not be read; what happened is not known.</p>"
         return

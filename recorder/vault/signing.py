@@ -47,8 +47,9 @@ class PublicKey:
 
     @property
     def fingerprint(self) -> str:
-        """The first 16 hex digits of the key's SHA-256: short enough to compare by eye."""
-        return hashlib.sha256(self.raw).hexdigest()[:16]
+        """The first 16 hex digits of the key's SHA-256, in fours: short enough to compare by eye, or to read aloud."""
+        digits = hashlib.sha256(self.raw).hexdigest()[:16]
+        return "-".join(digits[start : start + 4] for start in range(0, len(digits), 4))
 
     def verify(self, data: bytes, signature: bytes) -> bool:
         """Whether ``signature`` is this key's over ``data``."""

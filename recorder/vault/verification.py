@@ -10,7 +10,7 @@ and no more, for a line that was altered does not show which of its bytes.
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from recorder.errors import JournalError
@@ -23,7 +23,9 @@ from recorder.vault.entries import (
     complete_lines,
     line_hash,
     parse_line,
+    readable,
 )
+from recorder.vault.excerpt import skipped
 from recorder.vault.signing import PublicKey
 
 
@@ -51,24 +53,60 @@ class Wrong:
 
 
 @dataclass(frozen=True, slots=True)
+class Chain:
+    """The hashes of a log's lines, one behind the other; ``first_seq``: the number of the first."""
+
+    first_seq: int
+    hashes: tuple[str, ...]
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last line; one less than the first where there is none."""
+        return self.first_seq + len(self.hashes) - 1
+
+    def hash_of(self, seq: int) -> str | None:
+        """The hash of line ``seq``; None where the chain has none of that number."""
+        return self.hashes[seq - self.first_seq] if self.first_seq <= seq <= self.last_seq else None
+
+    def parts_from(self, other: "Chain") -> int | None:
+        """The first number under which two copies of one log have different lines; None where they agree.
+
+        They agree where one goes on behind the end of the other, whatever old part is gone from either.
+        """
+        both = range(max(self.first_seq, other.first_seq), min(self.last_seq, other.last_seq) + 1)
+        return next((seq for seq in both if self.hash_of(seq) != other.hash_of(seq)), None)
+
+
+@dataclass(frozen=True, slots=True)
 class LogCheck:
-    """What was proven of a log: its entries up to the first wrong line, their hashes, and what is wrong there."""
+    """What was proven of a log: its entries up to the first wrong line, and what is wrong there.
+
+    ``hashes``: of its lines; in an excerpt also of those that are skipped.
+    """
 
     entries: tuple[Entry, ...]
     hashes: tuple[str, ...]
     wrong: Wrong | None
 
+    @property
+    def chain(self) -> Chain:
+        """The hashes with their numbers."""
+        return Chain(self.entries[0].seq if self.entries else 1, self.hashes)
 
-def verify_log(data: bytes, public_key: PublicKey, known: Iterable[Known] = ()) -> LogCheck:
+
+def verify_log(
+    data: bytes, public_key: PublicKey, known: Iterable[Known] = (), *, is_excerpt: bool = False
+) -> LogCheck:
     """Check a log, byte for byte as it lies in its file or in several files one behind the other.
 
-    ``known``: lines that it must have, in the order in which they were written.
+    ``known``: lines that it must have, in the order in which they were written. ``is_excerpt``: lines may be skipped
+    (:mod:`recorder.vault.excerpt`), which is to be taken for the log's own word only between two that are not.
     """
     lines, rest_bytes = complete_lines(data)
-    check = _verify_lines(lines, public_key)
+    check, numbers = _verify_lines(lines, public_key, is_excerpt=is_excerpt)
     if check.wrong is not None:
         return check
-    wrong = _missing_beginning(check.entries) or _missing_known(lines, check, tuple(known))
+    wrong = _missing_beginning(check.entries) or _missing_known(lines, check.chain, numbers, tuple(known))
     if wrong is None and rest_bytes:
         what = f"is {rest_bytes} bytes without an end; it was cut off, or is just being written"
         wrong = Wrong(len(lines) + 1, len(data) - rest_bytes, what)
@@ -86,23 +124,53 @@ def verify_chain(lines: Iterable[bytes], public_key: PublicKey) -> tuple[Entry, 
     return check.entries
 
 
-def _verify_lines(lines: Sequence[bytes], public_key: PublicKey) -> LogCheck:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What the next entry must be: its number, and the hash of the line before."""
+
+    seq: int
+    head: str
+
+
+def _verify_lines(
+    lines: Sequence[bytes], public_key: PublicKey, *, is_excerpt: bool
+) -> tuple[LogCheck, dict[str, int]]:
+    """What is proven, and in which line each hash stands: that is how a line is known that stands here twice."""
     entries: list[Entry] = []
-    hashes: dict[str, int] = {}  # of the lines so far, with their numbers: how a line is known that stands here twice
-    head, offset_bytes = GENESIS, 0
+    numbers: dict[str, int] = {}
+    place, offset_bytes = _Place(1, GENESIS), 0
     wrong = None
     for number, line in enumerate(lines, start=1):
+        hashes = skipped(line) if is_excerpt else None
         try:
-            entry = _authentic(line, public_key)
-            _require_next(entry, entries, head, lines, hashes)
+            if hashes is None:
+                entry = _authentic(line, public_key)
+                _require_next(entry, place, number, lines, numbers)
+                hashes, place = (line_hash(line),), _Place(entry.seq + 1, line_hash(line))
+                entries.append(entry)
+            else:
+                place = _Place(place.seq + len(hashes), hashes[-1])
+                _require_between(number, lines, {*hashes} - numbers.keys(), len(hashes))
+                _require_led_to(place, lines[number])
         except JournalError as error:
             wrong = Wrong(number, offset_bytes, str(error))
             break
-        entries.append(entry)
-        head = line_hash(line)
-        hashes[head] = number
+        numbers.update(dict.fromkeys(hashes, number))
         offset_bytes += len(line) + 1
-    return LogCheck(tuple(entries), tuple(hashes), wrong)
+    return LogCheck(tuple(entries), tuple(numbers), wrong), numbers
+
+
+def _require_led_to(place: _Place, line: bytes) -> None:
+    """JournalError, a clause, where skipped lines are not what the one behind them says was before it."""
+    behind, _ = readable([line])
+    if behind and (behind[0].seq, behind[0].prev) != (place.seq, place.head):
+        raise JournalError("skips other entries than those before the next line; something was altered or removed")
+
+
+def _require_between(number: int, lines: Sequence[bytes], new: Collection[str], count: int) -> None:
+    """JournalError, a clause, where ``count`` skipped lines, ``new`` ones, are not between two that are there."""
+    if number in (1, len(lines)) or len(new) != count or skipped(lines[number - 2]) is not None:
+        raise JournalError("skips entries where none may be skipped; it was altered")
 
 
 def _authentic(line: bytes, public_key: PublicKey) -> Entry:
@@ -127,22 +195,20 @@ def _authentic(line: bytes, public_key: PublicKey) -> Entry:
     return entry
 
 
-def _require_next(
-    entry: Entry, before: Sequence[Entry], head: str, lines: Sequence[bytes], hashes: Mapping[str, int]
-) -> None:
+def _require_next(entry: Entry, place: _Place, number: int, lines: Sequence[bytes], numbers: Mapping[str, int]) -> None:
     """JournalError, a clause, where an authentic entry does not follow those before it."""
-    if not before and entry.event == words.LEDGER_CONTINUED:
+    if number == 1 and entry.event == words.LEDGER_CONTINUED:
         return  # the beginning was removed when it was old: see _missing_beginning
-    next_seq = before[-1].seq + 1 if before else 1
-    if entry.seq == next_seq and entry.prev == head:
+    next_seq = place.seq
+    if (entry.seq, entry.prev) == (next_seq, place.head):
         return
-    twice = hashes.get(line_hash(entry.line))
+    twice = numbers.get(line_hash(entry.line))
     if twice is not None:
         raise JournalError(f"is entry {entry.seq} again, which is line {twice}; it was repeated")
-    moved = _line_after(head, lines[len(before) + 1 :])
+    moved = _line_after(place.head, lines[number:])
     if moved is not None:
-        place = len(before) + 2 + moved
-        raise JournalError(f"is entry {entry.seq}, and entry {next_seq} is line {place}; lines were moved or put in")
+        at = number + 1 + moved
+        raise JournalError(f"is entry {entry.seq}, and entry {next_seq} is line {at}; lines were moved or put in")
     if entry.seq > next_seq:
         last = entry.seq - 1
         missing = f"entry {last} is" if last == next_seq else f"entries {next_seq} to {last} are"
@@ -171,18 +237,18 @@ def _missing_beginning(entries: Sequence[Entry]) -> Wrong | None:
     return Wrong(1, 0, f"is entry {last_missing + 1}, and no entry says that those before were old and removed")
 
 
-def _missing_known(lines: Sequence[bytes], check: LogCheck, known: Sequence[Known]) -> Wrong | None:
+def _missing_known(
+    lines: Sequence[bytes], chain: Chain, numbers: Mapping[str, int], known: Sequence[Known]
+) -> Wrong | None:
     """The first line that somebody else knows and that is not there, at or before the place where it should be."""
-    first_seq = check.entries[0].seq if check.entries else 1
-    numbers = {head: number for number, head in enumerate(check.hashes, start=1)}
     witnessed = 0  # the line up to which all is as the others know it
     for one in known:
-        if one.head == GENESIS or (one.seq is not None and one.seq < first_seq):
+        if one.head == GENESIS or (one.seq is not None and one.seq < chain.first_seq):
             continue
         if one.head in numbers:
             witnessed = max(witnessed, numbers[one.head])
             continue
-        number = witnessed + 1 if one.seq is None else min(one.seq - first_seq, len(lines)) + 1
+        number = witnessed + 1 if one.seq is None else numbers.get(chain.hash_of(one.seq) or "", len(lines) + 1)
         what = f"is missing or is not what it was: {one.by} knows an entry that is not there; "
         offset_bytes = sum(len(line) + 1 for line in lines[: number - 1])
         return Wrong(number, offset_bytes, what + "the end was cut off, or the log was rolled back to an older state")

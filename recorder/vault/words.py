@@ -15,6 +15,7 @@ SEGMENT_OPENED: Final = "segment-opened"
 SEGMENT_SEALED: Final = "segment-sealed"
 SEGMENT_TORN: Final = "segment-torn"
 HEADER_SEALED: Final = "header-sealed"
+CLOCK_MEASURED: Final = "clock-measured"
 HOLD: Final = "hold"
 RELEASE: Final = "release"
 
@@ -35,6 +36,6 @@ LEDGER_DROPPED: Final = "ledger-dropped"
 LOG_TORN: Final = "log-torn"
 
 WRITTEN_AFTERWARDS: Final = frozenset(
-    {SEGMENT_TORN, HEADER_SEALED, HOLD, RELEASE, LOG_TORN, "export-began", "exported"}
+    {SEGMENT_TORN, HEADER_SEALED, HOLD, RELEASE, LOG_TORN, CLOCK_MEASURED, "export-began", "exported"}
 )
 """Entries that may be written long after a journey's last living moment, and so say nothing about it."""

@@ -16,7 +16,7 @@ from recorder.export.target import Target
 from recorder.vault.age import decrypt
 from recorder.vault.journal import complete_lines, read_entries, verify_chain
 from recorder.vault.records import clear_headers
-from tests.export.van import VEHICLE, Van, events_of, flip, journey_folder, names_in
+from tests.export.van import VEHICLE, Van, events_of, flip, names_in
 from tests.office.probe import picture_hashes
 
 LOGS = ["ledger.jsonl.age", "log.jsonl.age"]
@@ -35,7 +35,7 @@ def test_what_lies_on_the_stick(van: Van, stick: Path, segments: list[bytes]) ->
     report = van.export(stick, journey)
     assert (report.problems, report.exit_code) == ((), 0)
     assert names_in(stick) == ["CABIN-EXPORT", "HOW-TO-OPEN.txt"]
-    folder = journey_folder(stick, journey)
+    folder = van.folder(stick, journey)
     assert names_in(folder) == ["00001.mp4.age", "00002.mp4.age", "00003.mp4.age", *LOGS, "manifest.json"]
     assert card(van) == before
     source = van.store.journey(journey).path
@@ -54,7 +54,7 @@ def test_stock_tools_open_it(van: Van, stick: Path, segments: list[bytes], tmp_p
     (command,) = [line.strip() for line in (stick / "HOW-TO-OPEN.txt").read_text().splitlines() if "00001" in line]
     program, redirection, film = command.rpartition(" > ")
     assert (program, redirection, film) == ("age -d -i identity.txt 00001.mp4.age", " > ", "00001.mp4")
-    shutil.copy(journey_folder(stick, journey) / "00001.mp4.age", tmp_path)
+    shutil.copy(van.folder(stick, journey) / "00001.mp4.age", tmp_path)
     with (tmp_path / film).open("wb") as output:
         subprocess.run(program.split(), cwd=tmp_path, stdout=output, check=True)
     assert len(picture_hashes(tmp_path / film)) == 60
@@ -66,11 +66,15 @@ def test_the_logs_on_the_stick(van: Van, stick: Path, segments: list[bytes]) -> 
     van.export(stick, journey)
     entries = {}
     for name in LOGS:
-        with (journey_folder(stick, journey) / name).open("rb") as file:
+        with (van.folder(stick, journey) / name).open("rb") as file:
             lines, rest_bytes = complete_lines(b"".join(decrypt(file, [van.identity])))
         assert rest_bytes == 0
         entries[name] = verify_chain(lines, van.store.key.public)
-    assert events_of(entries["log.jsonl.age"])[-2:] == ["hold", "export-began"]
+    assert events_of(entries["log.jsonl.age"])[-3:] == ["hold", "clock-measured", "export-began"]
+    assert entries["log.jsonl.age"][-1].data == {
+        "folder": van.folder(stick, journey).name,
+        "recipients": [van.identity.recipient.text],
+    }
     assert events_of(entries["ledger.jsonl.age"])[-2:] == ["export-began", "export-began"]
     assert entries["ledger.jsonl.age"][-2].data["journeys"] == [journey]
 
@@ -79,11 +83,11 @@ def test_the_manifest(van: Van, stick: Path, segments: list[bytes]) -> None:
     """Names, sizes, hashes, signed; no times, no words about what happened."""
     journey = van.held_journey(*segments)
     report = van.export(stick, journey)
-    folder = journey_folder(stick, journey)
+    folder = van.folder(stick, journey)
     data = (folder / "manifest.json").read_bytes()
     signed, signed_bytes, signature = manifest.parse(data)
     assert van.store.key.public.verify(signed_bytes, signature)
-    assert (signed.vehicle, signed.journey, signed.recorder) == (VEHICLE, journey, van.store.key.public_text)
+    assert (signed.vehicle, signed.journey, signed.recorder) == (VEHICLE, folder.name, van.store.key.public_text)
     on_stick = {
         path.name: (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
         for path in folder.iterdir()
@@ -109,7 +113,7 @@ def test_progress_counts_to_the_end(van: Van, stick: Path, segments: list[bytes]
     """Each byte twice, copied and read back; never backwards."""
     journey = van.held_journey(*segments)
     van.export(stick, journey)
-    total_bytes = 2 * sum(path.stat().st_size for path in journey_folder(stick, journey).glob("*.mp4.age"))
+    total_bytes = 2 * sum(path.stat().st_size for path in van.folder(stick, journey).glob("*.mp4.age"))
     assert van.progress[-1] == (total_bytes, total_bytes)
     assert van.progress == sorted(van.progress)
 
@@ -118,7 +122,7 @@ def test_what_is_whole_is_not_copied_again(van: Van, stick: Path, segments: list
     """A second export writes logs and manifest, and not one segment."""
     journey = van.held_journey(*segments)
     van.export(stick, journey)
-    times = {path: path.stat().st_mtime_ns for path in journey_folder(stick, journey).glob("*.mp4.age")}
+    times = {path: path.stat().st_mtime_ns for path in van.folder(stick, journey).glob("*.mp4.age")}
     (again,) = van.export(stick, journey).journeys
     assert (again.copied, again.present, again.copied_bytes) == (0, 3, 0)
     assert {path: path.stat().st_mtime_ns for path in times} == times
@@ -129,7 +133,7 @@ def test_an_interrupted_export_goes_on(van: Van, stick: Path, segments: list[byt
     """Half files, altered files and leftovers are made good; what is whole is kept."""
     journey = van.held_journey(*segments)
     van.export(stick, journey)
-    folder = journey_folder(stick, journey)
+    folder = van.folder(stick, journey)
     (folder / "manifest.json").unlink()
     flip(folder / "00002.mp4.age", 5000)
     (folder / "00003.mp4.age").rename(folder / ".00003.mp4.age.part")
@@ -185,7 +189,7 @@ def test_what_is_deleted_meanwhile_is_left_out(van: Van, stick: Path, segments: 
         patch.setattr(Target, "write", delete_then_copy)
         (report,) = van.export(stick, journey).journeys
     assert (report.copied, report.left_out) == (2, (LeftOut(2, "it was deleted while the export ran"),))
-    assert "00002.mp4.age" not in names_in(journey_folder(stick, journey))
+    assert "00002.mp4.age" not in names_in(van.folder(stick, journey))
 
 
 def test_what_nobody_holds_is_not_copied(van: Van, stick: Path, segments: list[bytes]) -> None:

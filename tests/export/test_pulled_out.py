@@ -13,7 +13,7 @@ from recorder.errors import ExportError
 from recorder.export import target as target_module
 from recorder.office.bundle import verify
 from recorder.vault.records import clear_headers
-from tests.export.van import Van, journey_folder
+from tests.export.van import Van
 from tests.vault.kit import assert_logs_sound
 
 OF_PATH = ("rename", "unlink", "mkdir", "lstat")
@@ -92,10 +92,10 @@ def test_pulled_out_at_every_step(tmp_path: Path, segments: list[bytes]) -> None
         root = fresh(f"pulled-{last_step}")
         with Stick(root, last_step).plugged_in(), pytest.raises(ExportError, match="does not answer"):
             van.export(root, journey)
-        for path in journey_folder(root, journey).glob("[0-9]*.mp4.age"):
+        for path in van.folder(root, journey).glob("[0-9]*.mp4.age"):
             assert path.read_bytes() == whole_on_card(van, journey, int(path.name[:5]))
         assert van.store.journey(journey).problems == ()
         van.export(root, journey)
-        report = verify(root, van.store.key.public, [van.identity])
+        report = verify(root, van.trust, [van.identity])
         assert (report.exit_code, report.findings) == (0, ()), last_step
     assert_logs_sound(van.store, van.store.key)

@@ -11,7 +11,7 @@ import pytest
 
 from recorder.errors import ExportError
 from recorder.export.target import Target
-from tests.export.van import Van, journey_folder, names_in
+from tests.export.van import Van, names_in
 
 SIZE_BYTES = 16 << 20
 MARK_BYTES = 64 << 10
@@ -66,7 +66,7 @@ def test_a_disk_that_fills_up_while_copying(disk: Disk, van: Van, segments: list
         patch.setattr(Target, "free_bytes", lambda self: SIZE_BYTES)
         with pytest.raises(ExportError, match="the stick is full; what is on it stays valid"):
             van.export(disk.root, journey)
-    folder = journey_folder(disk.root, journey)
+    folder = van.folder(disk.root, journey)
     assert names_in(folder) == ["00001.mp4.age", "00002.mp4.age"]
     filler.unlink()
     (done,) = van.export(disk.root, journey).journeys

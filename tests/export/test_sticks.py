@@ -81,7 +81,7 @@ def test_pulled_out_at_any_moment(van: Van, segments: list[bytes], usb: Port) ->
         for journey in journeys:
             assert van.store.journey(journey).problems == ()
         van.export(root, *journeys)
-        report = verify(root, van.store.key.public, [van.identity])
+        report = verify(root, van.trust, [van.identity])
         assert (report.exit_code, report.findings) == (0, ()), moment
         shutil.rmtree(root / "CABIN-EXPORT")
     assert_logs_sound(van.store, van.store.key)

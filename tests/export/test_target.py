@@ -9,7 +9,7 @@ import pytest
 
 from recorder.errors import ExportError, StoreError
 from recorder.export.target import Target
-from tests.export.van import Van, journey_folder, names_in
+from tests.export.van import Van, names_in
 
 
 @pytest.fixture
@@ -110,8 +110,8 @@ def test_what_is_no_file_is_not_opened(
 ) -> None:
     """A pipe would hang the export, a link would read or write elsewhere."""
     journey = van.held_journey(segments[0])
-    journey_folder(stick, journey).mkdir(parents=True)
-    make(journey_folder(stick, journey) / name)
+    van.folder(stick, journey).mkdir(parents=True)
+    make(van.folder(stick, journey) / name)
     with pytest.raises(ExportError, match="is not a file; remove it from the stick"):
         van.export(stick, journey)
 

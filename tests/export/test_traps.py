@@ -87,7 +87,7 @@ def test_a_trap_under_each_of_our_names(
             for path in (root / name for name in names):
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
             van.export(root, journey)
-        report = verify(root, van.store.key.public, [van.identity])
+        report = verify(root, van.trust, [van.identity])
         assert (report.exit_code, report.findings) == (0, ()), names
         assert [path.name for path in (tmp_path / "outside").iterdir()] == [OUTSIDE], names
         assert (tmp_path / "outside" / OUTSIDE).read_bytes() == b"precious"

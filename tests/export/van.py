@@ -9,6 +9,8 @@ from typing import Any
 from recorder.export.bundle import ExportReport, export
 from recorder.export.tally import Progress
 from recorder.export.target import Target
+from recorder.manifest import folder_names, opaque_name
+from recorder.office.recorders import Trust
 from recorder.vault.age import X25519Identity
 from recorder.vault.journal import DeviceKey
 from recorder.vault.recovery import recover
@@ -90,9 +92,14 @@ class Van:
         self.watch()
         self.progress.append((progress.copied_bytes + progress.checked_bytes, 2 * progress.size_bytes))
 
+    def folder(self, stick: Path, journey: str, vehicle: str = VEHICLE) -> Path:
+        """Where a journey lies on a stick."""
+        return stick.joinpath(*folder_names(vehicle, opaque_name(journey, self.store.key.sign)))
 
-def journey_folder(folder: Path, journey: str, vehicle: str = VEHICLE) -> Path:
-    return folder / "CABIN-EXPORT" / vehicle / journey
+    @property
+    def trust(self) -> Trust:
+        """What an office knows that has enrolled this recorder, and has its recipient on its list."""
+        return Trust(recorders={self.store.key.public: VEHICLE}, recipients=frozenset({self.identity.recipient}))
 
 
 def names_in(folder: Path) -> list[str]:

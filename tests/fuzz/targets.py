@@ -17,15 +17,17 @@ from types import MappingProxyType
 from recorder import config, manifest
 from recorder.capture import annexb
 from recorder.control import parse_request
-from recorder.errors import RecorderError
+from recorder.errors import JournalError, RecorderError
 from recorder.export.lsblk import read_listing, read_signature
 from recorder.export.stick import judge
 from recorder.mp4 import BoxSplitter, read_fragment, read_tracks
 from recorder.office.join import Joiner
 from recorder.office.keys import load_identities
+from recorder.office.recorders import Trust
 from recorder.runtime import Runtime
 from recorder.vault import age, bech32
 from recorder.vault.age_header import FILE_KEY_BYTES, render
+from recorder.vault.excerpt import excerpt
 from recorder.vault.holds import read_hold
 from recorder.vault.journal import DeviceKey, PublicKey, complete_lines, parse_line, verify_chain
 from recorder.vault.keyring import Keyring
@@ -34,6 +36,7 @@ from recorder.vault.recovery import recover
 from recorder.vault.sealing import unseal
 from recorder.vault.slots import Slot
 from recorder.vault.store import EPOCH_S, Store
+from recorder.vault.verification import verify_log
 from tests.vault.kit import FakeClock
 
 Target = Callable[[bytes], None]
@@ -136,6 +139,18 @@ def log_chain(data: bytes) -> None:
     assert [entry.line for entry in verify_chain(lines, RECORDER)] == list(lines)
 
 
+def log_excerpt(data: bytes) -> None:
+    """An excerpt of a ledger: what is proven of it has one hash for each number, and an excerpt of it is one too."""
+    check = verify_log(data, RECORDER, is_excerpt=True)
+    assert len(set(check.hashes)) == len(check.hashes)
+    shorter = verify_log(excerpt(data, JOURNEY, set()), RECORDER, is_excerpt=True)
+    if check.wrong is None and len(check.entries) == len(check.hashes):  # nothing is skipped yet
+        assert shorter.wrong is None
+        assert shorter.chain.parts_from(check.chain) is None
+    if check.wrong is not None:
+        raise JournalError(check.wrong.what)
+
+
 def journey_log(data: bytes) -> None:
     """A journey whose log is anything: a start goes through, and everything that is there is listed."""
     _start_with({f"journeys/{JOURNEY}/log.jsonl": data, f"journeys/{JOURNEY}/00001.body": bytes(100)})
@@ -210,6 +225,22 @@ def manifest_file(data: bytes) -> None:
     manifest.parse(data)
 
 
+def recorders_file(data: bytes) -> None:
+    """The recorders that the office has enrolled."""
+    _folder_of_keys("recorders.toml", data)
+
+
+def ledger_heads(data: bytes) -> None:
+    """How far the office has seen their ledgers."""
+    _folder_of_keys("ledger-heads.json", data)
+
+
+def _folder_of_keys(name: str, data: bytes) -> None:
+    with _folder() as folder:
+        (folder / name).write_bytes(data)
+        Trust.load(folder)
+
+
 def configuration(data: bytes) -> None:
     """The configuration."""
     with _file(data) as path:
@@ -274,8 +305,20 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         target.__name__.replace("_", "-"): target
         for target in (
             *(age_header, age_payload, age_armor, age_file, age_keys, identity_file),
-            *(log_line, log_chain, journey_log, ledger, hold, held_journey, keyring, head, device_key, public_key),
-            *(manifest_file, configuration, control_line, consent_file, stick),
+            *(
+                log_line,
+                log_chain,
+                log_excerpt,
+                journey_log,
+                ledger,
+                hold,
+                held_journey,
+                keyring,
+                head,
+                device_key,
+                public_key,
+            ),
+            *(manifest_file, recorders_file, ledger_heads, configuration, control_line, consent_file, stick),
             *(mp4, movie, padding, h264),
         )
     }

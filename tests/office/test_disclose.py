@@ -10,9 +10,10 @@ from recorder.cli import cli
 from recorder.errors import OutputError, UsageError
 from recorder.office.disclose import disclose
 from recorder.office.keys import keygen
+from recorder.office.recorders import Trust
 from recorder.office.register import Disclosure, Register
 from recorder.vault.age import X25519Identity
-from tests.export.van import Van, flip, journey_folder
+from tests.export.van import Van, flip
 
 POLICE = Disclosure("South Wales Police", "CAD 1234/26", "assault on board")
 
@@ -40,9 +41,8 @@ def test_the_folder_is_whole_and_registered(
 ) -> None:
     """Films, logs, report, player and hashes; the register has who, why, which journeys, and each hash."""
     out = tmp_path / "out"
-    key = van.store.key.public
     made = disclose(
-        stick, key, [van.identity], out, disclosure=POLICE, register=register, progress=lambda done, total: None
+        stick, van.trust, [van.identity], out, disclosure=POLICE, register=register, progress=lambda done, total: None
     )
     assert (made.exit_code, made.number) == (0, 1)
     assert sorted(path.name for path in out.iterdir()) == sorted(
@@ -67,9 +67,15 @@ def test_the_folder_is_whole_and_registered(
 def test_what_is_wrong_is_handed_on_with_its_report(
     van: Van, stick: Path, journey: str, register: Register, tmp_path: Path
 ) -> None:
-    flip(journey_folder(stick, journey) / "00002.mp4.age", 5000)
+    flip(van.folder(stick, journey) / "00002.mp4.age", 5000)
     made = disclose(
-        stick, None, [van.identity], tmp_path / "out", disclosure=POLICE, register=register, progress=lambda d, t: None
+        stick,
+        Trust(),
+        [van.identity],
+        tmp_path / "out",
+        disclosure=POLICE,
+        register=register,
+        progress=lambda d, t: None,
     )
     assert made.exit_code == 3
     assert [entry.data["verdict"] for entry in register.check().entries] == ["wrong"]
@@ -82,12 +88,14 @@ def test_nothing_is_made_where_it_would_not_do(
     taken.mkdir()
     (taken / "mine.txt").touch()
     with pytest.raises(UsageError, match="is not empty"):
-        disclose(stick, None, [van.identity], taken, disclosure=POLICE, register=register, progress=lambda d, t: None)
+        disclose(
+            stick, Trust(), [van.identity], taken, disclosure=POLICE, register=register, progress=lambda d, t: None
+        )
     nameless = Disclosure(" ", "x", "")
     with pytest.raises(UsageError, match="needs to know to, reason; nothing was made"):
         disclose(
             stick,
-            None,
+            Trust(),
             [van.identity],
             tmp_path / "out",
             disclosure=nameless,
@@ -106,7 +114,7 @@ def test_a_register_that_refuses_is_said(van: Van, stick: Path, keys: Path, tmp_
     with pytest.raises(OutputError, match=r"register\.jsonl .* Do not hand on .*/out: it is not in the register\."):
         disclose(
             stick,
-            None,
+            Trust(),
             [van.identity],
             tmp_path / "out",
             disclosure=POLICE,

@@ -9,9 +9,10 @@ from click.testing import CliRunner
 
 from recorder.cli import cli
 from recorder.errors import AgeNoMatchError, UsageError
+from recorder.office.recorders import Trust
 from recorder.office.report import write_report
 from recorder.vault.age import X25519Identity
-from tests.export.van import Van, flip, journey_folder
+from tests.export.van import Van, flip
 
 _UTC = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
@@ -50,17 +51,21 @@ def journey(van: Van, stick: Path, segments: list[bytes]) -> str:
 
 
 def test_what_happened_stands_in_it(van: Van, stick: Path, journey: str, tmp_path: Path) -> None:
-    report = write_report(stick, van.store.key.public, [van.identity], tmp_path / "report.html")
+    report = write_report(stick, van.trust, [van.identity], tmp_path / "report.html")
     page = Page(tmp_path / "report.html")
     assert report.exit_code == 0
     assert "Attested." in page.text
     assert "What is wrong" not in page.text
+    assert "known to this office as Van 3. 5 files, " in page.text
+    assert f"in folder {van.folder(stick, journey).name} of the stick." in page.text
+    assert "Measured at the export: its clock was right to within a second, by synchronised time." in page.text
     told = [row[1] for row in page.rows if len(row) == 3 and _UTC.match(row[0])]
     assert told == [
         "The journey began.",
         "A passenger pressed consent. The notice had been played to its end.",
         "It was held by driver: hold button.",
         "The journey ended: the key was turned off.",
+        "Before a copy, from all that was known by then: its clock was right to within a second, by synchronised time.",
         "A copy onto a stick began.",
     ]
     rows = [row for row in page.rows if len(row) == 6 and row[0].isdigit()]
@@ -69,8 +74,8 @@ def test_what_happened_stands_in_it(van: Van, stick: Path, journey: str, tmp_pat
 
 
 def test_what_is_wrong_stands_first(van: Van, stick: Path, journey: str, tmp_path: Path) -> None:
-    flip(journey_folder(stick, journey) / "00002.mp4.age", 5000)
-    report = write_report(stick, van.store.key.public, [van.identity], tmp_path / "report.html")
+    flip(van.folder(stick, journey) / "00002.mp4.age", 5000)
+    report = write_report(stick, van.trust, [van.identity], tmp_path / "report.html")
     page = Page(tmp_path / "report.html")
     assert report.exit_code == 3
     assert page.text.index("What is wrong") < page.text.index("What happened")
@@ -86,7 +91,7 @@ def test_nothing_in_it_can_act(van: Van, stick: Path, segments: list[bytes], tmp
     van.store.hold(journey, "driver", evil)
     van.export(stick, journey)
     (stick / "CABIN-EXPORT" / "<b onclick=x>").mkdir()
-    write_report(stick, None, [van.identity], tmp_path / "report.html")
+    write_report(stick, Trust(), [van.identity], tmp_path / "report.html")
     page = Page(tmp_path / "report.html")
     assert evil in page.text
     assert "<b onclick=x>" in page.text
@@ -95,19 +100,19 @@ def test_nothing_in_it_can_act(van: Van, stick: Path, segments: list[bytes], tmp
 
 
 def test_a_log_that_cannot_be_read_tells_nothing(van: Van, stick: Path, journey: str, tmp_path: Path) -> None:
-    (journey_folder(stick, journey) / "log.jsonl.age").unlink()
-    write_report(stick, None, [van.identity], tmp_path / "report.html")
+    (van.folder(stick, journey) / "log.jsonl.age").unlink()
+    write_report(stick, Trust(), [van.identity], tmp_path / "report.html")
     assert "what happened is not known" in Page(tmp_path / "report.html").text
 
 
 def test_it_replaces_nothing_and_stays_off_the_stick(van: Van, stick: Path, journey: str, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("mine")
     with pytest.raises(UsageError, match="cannot be written: File exists"):
-        write_report(stick, None, [van.identity], tmp_path / "report.html")
+        write_report(stick, Trust(), [van.identity], tmp_path / "report.html")
     with pytest.raises(UsageError, match="does not belong on the stick"):
-        write_report(stick, None, [van.identity], stick / "report.html")
+        write_report(stick, Trust(), [van.identity], stick / "report.html")
     with pytest.raises(AgeNoMatchError):
-        write_report(stick, None, [X25519Identity.generate()], tmp_path / "other.html")
+        write_report(stick, Trust(), [X25519Identity.generate()], tmp_path / "other.html")
     assert (tmp_path / "report.html").read_text() == "mine"
     assert not (tmp_path / "other.html").exists()
 

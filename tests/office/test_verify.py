@@ -14,14 +14,15 @@ from recorder import manifest
 from recorder.errors import AgeNoMatchError, BundleError, UsageError
 from recorder.manifest import FileEntry, Manifest
 from recorder.office import contents
-from recorder.office.bundle import load_recorder_key, verify
+from recorder.office.bundle import verify
 from recorder.office.findings import VerifyReport
-from recorder.vault.age import X25519Identity, encrypt_bytes
+from recorder.office.recorders import Trust, load_recorder_key
+from recorder.vault.age import X25519Identity, decrypt, encrypt_bytes
 from recorder.vault.deletion import delete_segments
 from recorder.vault.journal import DeviceKey
 from recorder.vault.recovery import recover
 from recorder.vault.retention import Reason, Verdict
-from tests.export.van import Van, flip, journey_folder, names_in
+from tests.export.van import Van, flip, names_in
 
 FILES = ("00001.mp4.age", "00002.mp4.age", "log.jsonl.age", "ledger.jsonl.age", "manifest.json")
 
@@ -36,16 +37,16 @@ def journey(van: Van, stick: Path, segments: list[bytes]) -> str:
 
 
 @pytest.fixture
-def folder(stick: Path, journey: str) -> Path:
-    return journey_folder(stick, journey)
+def folder(van: Van, stick: Path, journey: str) -> Path:
+    return van.folder(stick, journey)
 
 
 def inside(van: Van, stick: Path) -> VerifyReport:
-    return verify(stick, van.store.key.public, [van.identity])
+    return verify(stick, van.trust, [van.identity])
 
 
 def outside(van: Van, stick: Path) -> VerifyReport:
-    return verify(stick, van.store.key.public)
+    return verify(stick, van.trust)
 
 
 def said(report: VerifyReport) -> dict[str, str]:
@@ -72,24 +73,27 @@ def resigned(folder: Path, key: DeviceKey, **changes: object) -> None:
 
 def test_attested(van: Van, stick: Path, journey: str) -> None:
     """Signed by the recorder that is known here: exit 0, with and without the office's key."""
-    for report in (outside(van, stick), inside(van, stick)):
+    folder = van.folder(stick, journey).name
+    for report, name in ((outside(van, stick), folder), (inside(van, stick), journey)):
         assert (report.verdict, report.exit_code, said(report)) == ("attested", 0, {})
-        assert [(each.journey, each.files, each.is_known) for each in report.journeys] == [(journey, 6, True)]
+        assert [(each.journey, each.folder, each.files) for each in report.journeys] == [(name, folder, 6)]
+        assert f"(folder {folder})" in report.lines[0] or name == folder
+        assert f"signed by recorder {van.store.key.fingerprint} (Van 3)" in report.lines[0]
 
 
 @pytest.mark.parametrize("known", [None, "another"])
 def test_consistent_but_unknown(van: Van, stick: Path, journey: str, tmp_path: Path, known: str | None) -> None:
     """Everything holds, and the key is not known here: exit 4, and what to do about it."""
     key = None if known is None else DeviceKey.load_or_create(tmp_path / "other.key").public
-    report = verify(stick, key, [van.identity])
+    report = verify(stick, Trust(given=key), [van.identity])
     assert (report.verdict, report.exit_code, said(report)) == ("consistent", 4, {})
-    assert "--recorder" in report.lines[-1]
+    assert "cabin-recorder enrol" in report.lines[-1]
     assert van.store.key.fingerprint in report.lines[0]
 
 
 def test_json_for_programs(van: Van, stick: Path, journey: str) -> None:
     """All of it, in plain values."""
-    flip(journey_folder(stick, journey) / "00001.mp4.age")
+    flip(van.folder(stick, journey) / "00001.mp4.age")
     answer = json.loads(json.dumps(inside(van, stick).as_json()))
     assert (answer["verdict"], answer["exit_code"], answer["inside_checked"]) == ("wrong", 3, True)
     assert answer["journeys"][0]["recorder"] == van.store.key.public_text
@@ -195,7 +199,7 @@ def test_a_ledger_that_was_rolled_back_between_exports_is_found(van: Van, stick:
     second = van.held_journey(segments[1])
     van.export(stick, second)
     assert inside(van, stick).exit_code == 0
-    shutil.rmtree(journey_folder(stick, second))
+    shutil.rmtree(van.folder(stick, second))
     van.store.ledger.path.write_bytes(older)
     van.clock.advance(60)
     third = van.held_journey(segments[1])
@@ -203,8 +207,8 @@ def test_a_ledger_that_was_rolled_back_between_exports_is_found(van: Van, stick:
         van.store.ledger.append("note", {"number": number})
     van.export(stick, third)
     assert said(inside(van, stick)) == {
-        "ledger.jsonl.age": f"tells another past than that of {third} from byte {len(older)} on; "
-        "on the recorder it was rolled back to an older state and written on."
+        "ledger.jsonl.age": f"tells another past than that of {third} from entry {len(older.splitlines()) + 1} on; "
+        "on the recorder it was put back to an older state and written on."
     }
 
 
@@ -233,16 +237,20 @@ def test_a_resigned_bundle_is_not_attested(van: Van, stick: Path, folder: Path, 
     """Another key under the manifest: unknown from outside, wrong from inside, for the logs are not that key's."""
     other = DeviceKey.load_or_create(tmp_path / "other.key")
     resigned(folder, other, recorder=other.public_text)
-    assert outside(van, stick).exit_code == 4
-    report = inside(van, stick)
+    assert verify(stick, Trust()).exit_code == 4
+    assert said(outside(van, stick)) == {
+        "manifest.json": f"is signed by {other.fingerprint}, and the recorder of Van 3 that this office knows is "
+        f"{van.store.key.fingerprint}: another recorder made this, or somebody signed it anew."
+    }
+    report = verify(stick, Trust(), [van.identity])
     assert report.exit_code == 3
     assert said(report)["log.jsonl.age"].startswith("line 1 (from byte 0 on) is not signed by the recorder")
 
 
 def rewritten(folder: Path, van: Van, name: str, change: Callable[[list[bytes]], list[bytes]]) -> None:
     """The log ``name`` with other lines, encrypted and signed for again, as root on the recorder could."""
-    source = van.store.ledger.path if name.startswith("ledger") else van.store.log(folder.name).path
-    lines = change(source.read_bytes().splitlines(keepends=True))
+    with (folder / name).open("rb") as file:
+        lines = change(b"".join(decrypt(file, [van.identity])).splitlines(keepends=True))
     (folder / name).write_bytes(encrypt_bytes(b"".join(lines), [van.identity.recipient]))
     resigned(folder, van.store.key)
 
@@ -312,7 +320,7 @@ def test_a_journey_taken_off_the_stick_is_found(van: Van, stick: Path, segments:
     """The ledger that travels with each journey names what was exported along."""
     kept, removed = van.held_journey(segments[0]), van.held_journey(segments[1])
     van.export(stick, kept, removed)
-    shutil.rmtree(journey_folder(stick, removed))
+    shutil.rmtree(van.folder(stick, removed))
     (finding,) = [finding for finding in inside(van, stick).findings if finding.is_wrong]
     assert (finding.journey, finding.file) == (removed, "")
     assert finding.text.startswith("is missing: it was exported to this stick along with others.")
@@ -483,14 +491,14 @@ def test_what_is_no_bundle(stick: Path, tmp_path: Path) -> None:
     """Missing, a folder of something else, an empty one, a link: one sentence each."""
     for path, text in ((tmp_path / "missing", "is not a folder"), (stick, "it has no folder CABIN-EXPORT")):
         with pytest.raises(BundleError, match=text):
-            verify(path, None)
+            verify(path, Trust())
     (stick / "CABIN-EXPORT").symlink_to("/")
     with pytest.raises(BundleError, match="it has no folder"):
-        verify(stick, None)
+        verify(stick, Trust())
     (stick / "CABIN-EXPORT").unlink()
     (stick / "CABIN-EXPORT").mkdir()
     with pytest.raises(BundleError, match="is an empty bundle"):
-        verify(stick, None)
+        verify(stick, Trust())
 
 
 def test_the_folder_itself_may_be_named(van: Van, stick: Path, journey: str) -> None:
@@ -501,7 +509,7 @@ def test_the_folder_itself_may_be_named(van: Van, stick: Path, journey: str) -> 
 def test_the_wrong_key_is_said_once(van: Van, stick: Path, journey: str) -> None:
     """It is the caller's mistake, and not a fault of sixty files."""
     with pytest.raises(AgeNoMatchError, match="None of the given keys opens anything in this bundle"):
-        verify(stick, None, [X25519Identity.generate()])
+        verify(stick, Trust(), [X25519Identity.generate()])
 
 
 def test_a_recorder_s_key_from_a_line_or_a_file(van: Van, tmp_path: Path) -> None:

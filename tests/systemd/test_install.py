@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from recorder.vault.signing import PublicKey
 from tests.systemd import rootfs
 from tests.systemd.conftest import install
 from tests.systemd.container import Container
@@ -43,7 +44,8 @@ def test_the_key_is_shown_and_the_recorders_own(image: Path, source: Path, suite
     done = install(image, source, suite)
     public = (image / "var/lib/cabin-recorder/device.key.pub").read_text().strip()
     assert f"this recorder's public key, for the office: {public}" in done.stdout
-    assert "its fingerprint, to compare by eye: " in done.stdout
+    assert f"its fingerprint, to compare by eye: {PublicKey.parse(public).fingerprint}" in done.stdout
+    assert f" {public} --keys FOLDER_OF_KEYS" in done.stdout
     assert (key.stat().st_mode & 0o777, key.stat().st_uid > 0) == (0o600, True)
 
 
