@@ -6,7 +6,6 @@ sentence says what to do. The only files ever removed are our own unfinished and
 """
 
 import errno
-import hashlib
 import mmap
 import os
 import stat
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorder.errors import ExportError, RecorderError
+from recorder.export.hashing import Hasher
 
 _BLOCK_BYTES = 1 << 20
 _WRITE_OUT_BYTES = 8 << 20
@@ -84,14 +84,14 @@ class Target:
     def write(self, path: Path, pieces: Iterable[bytes]) -> Draft:
         """Write ``pieces`` beside ``path``; :meth:`publish` names it, durably. Errors of ``pieces`` go through."""
         temp = path.with_name(f".{path.name}.part")
-        sha256, size_bytes, written_out_bytes = hashlib.sha256(), 0, 0
-        with _errors_of(path):
+        size_bytes = written_out_bytes = 0
+        with _errors_of(path), Hasher() as sha256:
             temp.unlink(missing_ok=True)  # of an export that was interrupted
             fd = os.open(temp, _CREATE, 0o600)
             try:
                 for piece in pieces:
-                    _write_all(fd, piece)
                     sha256.update(piece)
+                    _write_all(fd, piece)
                     size_bytes += len(piece)
                     if size_bytes - written_out_bytes >= _WRITE_OUT_BYTES:
                         _write_out(fd)
@@ -103,7 +103,7 @@ class Target:
                 raise
             finally:
                 os.close(fd)
-        return Draft(path, temp, size_bytes, sha256.hexdigest())
+            return Draft(path, temp, size_bytes, sha256.hexdigest())
 
     def publish(self, *drafts: Draft) -> None:
         """Give ``drafts`` of one folder their names, in this order, durably."""
@@ -153,12 +153,11 @@ class Target:
 
     def sha256_on_device(self, path: Path, count: CountBytes) -> str:
         """SHA-256 (hexadecimal) of what the device holds of ``path``, not of what the kernel remembers."""
-        sha256 = hashlib.sha256()
-        with _errors_of(path):
+        with _errors_of(path), Hasher() as sha256:
             for block in _device_blocks(path):
                 sha256.update(block)
                 count(len(block))
-        return sha256.hexdigest()
+            return sha256.hexdigest()
 
 
 def _device_blocks(path: Path) -> Iterator[bytes]:
