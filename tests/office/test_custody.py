@@ -12,11 +12,9 @@ from recorder.vault import words
 from recorder.vault.entries import Entry
 
 BEGAN_NS = 1_000 * NS_PER_S
-ANY = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
+ANY = PLAIN | st.lists(PLAIN, max_size=3) | st.dictionaries(st.sampled_from(["medium", "from_ns", "until_ns"]), PLAIN)
+ANY |= st.lists(ANY, max_size=2)
 MEMBERS = ("number", "gaps", "size_bytes", "reason", "who", "deleted", "step_s", "faults", "notice_finished")
 SAID = {
     "consent": "A passenger pressed consent.",
