@@ -46,7 +46,7 @@ class Copies:
         broken = [] if code in {0, -9} else [f"{cut}: the copy ended with {code}"]
         if not set(self._whole(stick)) <= self._good:
             broken.append(f"{cut}: what has a segment's name is not whole")
-        report = verify(self._copied(stick), self._van.store.key.public, [self._van.identity])
+        report = verify(self._copied(stick), self._van.trust, [self._van.identity])
         if (report.exit_code, report.findings) != (0, ()):
             broken.append(f"{cut}: verify says {report.findings}")
         if set(self._whole(stick)) != self._good or list(stick.rglob(".*")):
