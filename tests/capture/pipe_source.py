@@ -5,9 +5,10 @@ delivers can be found again, and its times checked.
 """
 
 import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,14 +38,14 @@ class PipeMicrophone:
     """One pipe source of ``pulse`` and the PCM that ALSA shows of it, both called ``name``; plugged in at once.
 
     ``off_ppm``: how much too fast its clock runs. With two channels the second one is the first one's negative half.
-    ``sound``: what is to be heard at moments of boottime (ns); samples that say which they are if not given.
+    ``scene``: the synthetic scene is heard, from a process of its own, instead of samples that say which they are.
     """
 
     pulse: PulseAudio
     name: str
     channels: int = 1
     off_ppm: float = 0.0
-    sound: Callable[[np.ndarray], np.ndarray] | None = None
+    scene: bool = False
     written_ns: list[int] = field(default_factory=list)  # boottime at which each block began
 
     def __post_init__(self) -> None:
@@ -72,7 +73,7 @@ class PipeMicrophone:
         )
         self.written_ns.clear()
         self._stop = threading.Event()
-        self._writer = threading.Thread(target=self._write, daemon=True)
+        self._writer = threading.Thread(target=self._pace if self.scene else self._write, daemon=True)
         self._writer.start()
 
     def fall_silent(self) -> None:
@@ -93,6 +94,11 @@ class PipeMicrophone:
         times = [self.written_ns[n // _BLOCK] + n % _BLOCK * NS_PER_S // RATE_HZ for n in turns]
         return min(times, key=lambda at: abs(at - near_ns))
 
+    def _pace(self) -> None:
+        with subprocess.Popen([sys.executable, "-m", "tests.capture.pacer", self.path, str(self.off_ppm)]) as pacer:
+            self._stop.wait()
+            pacer.terminate()
+
     def _write(self) -> None:
         pipe = os.open(self.path, os.O_WRONLY)
         os.set_blocking(pipe, False)
@@ -100,11 +106,7 @@ class PipeMicrophone:
         rate_hz = RATE_HZ * (1 + self.off_ppm * 1e-6)
         count = 0
         while not self._stop.wait(max(0.0, began_s + (count + _BLOCK) / rate_hz - time.monotonic())):
-            if self.sound is None:
-                samples = numbered(count, _BLOCK)
-            else:
-                after_ns = np.arange(count, count + _BLOCK) / rate_hz * NS_PER_S
-                samples = self.sound(began_ns + after_ns.astype(np.int64))
+            samples = numbered(count, _BLOCK)
             if self.channels == 2:
                 samples = np.stack([samples, -(samples // 2)], axis=1)
             self.written_ns.append(began_ns + round(count / rate_hz * NS_PER_S))

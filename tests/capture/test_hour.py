@@ -15,11 +15,10 @@ import pytest
 from recorder.capture.pipeline import Capture
 from recorder.capture.portaudio import PortAudioMicrophone
 from recorder.capture.synthetic import SyntheticCamera
-from recorder.capture.testtone import sound_at
 from recorder.demo.measure import measure
 from recorder.events import Sealed
 from recorder.soundhost import SoundHost
-from recorder.timekeeping import NS_PER_S, boottime_ns
+from recorder.timekeeping import boottime_ns
 from tests.capture.cards import MemoryCard
 from tests.capture.pipe_source import RATE_HZ, PipeMicrophone
 from tests.capture.scripted import Inbox
@@ -39,18 +38,17 @@ def source(tmp_path: Path) -> Iterator[PipeMicrophone]:
     pulse = PulseAudio(tmp_path)
     pulse.ask("unload-module", "module-null-sink")  # PulseAudio moves a stream to its monitor rather than end it
     with portaudio_on(pulse):
-        source = PipeMicrophone(pulse, "mic_hour", off_ppm=OFF_PPM, sound=_scene)
+        source = PipeMicrophone(pulse, "mic_hour", off_ppm=OFF_PPM, scene=True)
         yield source
         source.pull_out()
     pulse.stop()
 
 
-def _scene(at_ns: np.ndarray) -> np.ndarray:
-    return sound_at(at_ns % NS_PER_S / NS_PER_S)
-
-
 def test_picture_and_sound_stay_in_step(source: PipeMicrophone, tmp_path: Path) -> None:
-    """Every second's beep within 20 ms of its white frame; no sample lost or doubled, no silence filled in."""
+    """Every second's beep within 20 ms of its white frame; no sample lost or doubled, no silence filled in.
+
+    On a machine that keeps up; README, "A microphone whose clock is off", says what became of it on one that does not.
+    """
     inbox, card = Inbox(), MemoryCard()
     capture = Capture(
         camera=SyntheticCamera(176, 144, Fraction(10), 100_000, "VAN-7"),
@@ -78,9 +76,11 @@ def test_picture_and_sound_stay_in_step(source: PipeMicrophone, tmp_path: Path) 
         slips += len(found.sound.slips_s) + len(found.sound.silences)
     gaps = [gap for segment in card.segments.values() if segment.facts for gap in segment.facts.gaps]
     early, late = min(offsets_ms), max(offsets_ms)
+    beyond = [offset_ms for offset_ms in offsets_ms if abs(offset_ms) > OFFSET_MS]
     print(
         f"{len(offsets_ms)} seconds in {LENGTH_S:g}, clock {OFF_PPM:+g} ppm: sound {early:+.1f} to {late:+.1f} ms "
-        f"after the picture, mean {np.mean(offsets_ms):+.1f}; jumps {slips}; gaps {gaps}"
+        f"after the picture, mean {np.mean(offsets_ms):+.1f}; beyond {OFFSET_MS:g} ms "
+        f"{len(beyond)}; jumps {slips}; gaps {gaps}"
     )
     assert len(offsets_ms) > LENGTH_S - 10
     assert max(-early, late) <= OFFSET_MS
