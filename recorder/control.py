@@ -74,15 +74,15 @@ class ControlServer:
             threading.Thread(target=self._talk, args=(client,), name="control-client", daemon=True).start()
 
     def _talk(self, client: socket.socket) -> None:
-        with client, client.makefile("rwb") as stream:
-            peer = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-            _, uid, _ = struct.unpack("3i", peer)
-            try:
+        try:
+            with client, client.makefile("rwb") as stream:
+                peer = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+                _, uid, _ = struct.unpack("3i", peer)
                 while line := stream.readline(LONGEST_LINE):
                     stream.write(json.dumps(self._ask(line, uid)).encode() + b"\n")
                     stream.flush()
-            except ConnectionError:
-                return  # the asker went away
+        except ConnectionError:
+            return  # the asker went away; closing the stream may be what notices
 
     def _ask(self, line: bytes, uid: int) -> Answer:
         try:

@@ -42,6 +42,22 @@ def test_a_question_is_answered(server: Path) -> None:
     assert ask(server, "status", journey="x") == {"command": "status", "journey": "x", "uid": os.getuid()}
 
 
+def test_an_asker_who_hangs_up_ends_no_thread_with_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that dies ends the recorder; who asks and does not wait for the answer must not be able to do that."""
+    died: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+    inbox: queue.SimpleQueue[ControlRequest] = queue.SimpleQueue()
+    control = ControlServer(tmp_path / "control.sock", inbox.put)
+    with connect(tmp_path / "control.sock", 5) as client:
+        client.sendall(b'{"command": "status"}\n')
+        request = inbox.get(timeout=5)
+        [talker] = [thread for thread in threading.enumerate() if thread.name == "control-client"]
+    request.answer()
+    talker.join(5)
+    assert (talker.is_alive(), died) == (False, [])
+    control.close()
+
+
 def test_only_the_owner_can_ask(server: Path) -> None:
     """The socket is 0600."""
     assert stat.S_IMODE(server.stat().st_mode) == 0o600
