@@ -18,6 +18,7 @@ from recorder.capture.boxes import AAC_FRAME
 from recorder.capture.clocks import RATE_HZ
 from recorder.capture.muxer import SoundPacket
 from recorder.capture.ports import AudioBlock, DeviceFailure, VideoFormat, VideoPacket
+from recorder.capture.sound import SoundEncoder
 from recorder.timekeeping import NS_PER_S, boottime_ns
 
 WIDTH, HEIGHT, FPS, BITRATE_BPS = 1920, 1080, 30, 4_000_000
@@ -131,30 +132,16 @@ class PacketMicrophone:
             self._player = None
 
 
-class PacketSound:
-    """Stands for the AAC encoder: for every 1024 samples the next packet of the file."""
+class PacketSound(SoundEncoder):
+    """The recorder's own, but for the AAC encoder: for every 1024 samples it takes the next packet of the file."""
 
     def __init__(self, packets: Packets, position: int) -> None:
-        self._audio, self._next = packets.audio, position
-        self._waiting = self._number = 0
+        super().__init__(position)
+        self._audio, self._number = packets.audio, 0
 
-    def silence(self, count: int) -> list[SoundPacket]:
-        return self._take(count)
-
-    def samples(self, samples: np.ndarray, rate_hz: int, *, restart: bool) -> list[SoundPacket]:
-        return self._take(len(samples))
-
-    def finish(self) -> list[SoundPacket]:
-        return []
-
-    def _take(self, count: int) -> list[SoundPacket]:
-        self._waiting += count
-        packets = []
-        while self._waiting >= AAC_FRAME:
-            packets.append(SoundPacket(self._audio[self._number % len(self._audio)], self._next))
-            self._waiting, self._number, self._next = (
-                self._waiting - AAC_FRAME,
-                self._number + 1,
-                self._next + AAC_FRAME,
-            )
-        return packets
+    def _encode(self, samples: np.ndarray | None) -> list[SoundPacket]:
+        if samples is None:
+            return []
+        packet = SoundPacket(self._audio[self._number % len(self._audio)], self._next)
+        self._number, self._next = self._number + 1, self._next + AAC_FRAME
+        return [packet]
