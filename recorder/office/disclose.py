@@ -6,7 +6,6 @@ comes last; where the register refuses, that is said, and the folder is not to b
 
 import hashlib
 import html
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,13 @@ from pathlib import Path
 from recorder.errors import OutputError, StoreError, UsageError
 from recorder.office.findings import VerifyReport
 from recorder.office.open import OpenReport, Progress, open_bundle
+from recorder.office.output import write_new
 from recorder.office.recorders import Trust
 from recorder.office.register import Disclosure, Register
 from recorder.office.report import write_report
 from recorder.vault import age
 
 REPORT_NAME, PLAYER_NAME, SUMS_NAME = "report.html", "play.html", "SHA256SUMS"
-_BLOCK_BYTES = 1 << 20
 _STYLE = (
     "body{font:12pt/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111}"
     "video{width:100%;background:#000}code{overflow-wrap:anywhere;font-size:.8em}"
@@ -68,9 +67,9 @@ def disclose(
     opened = open_bundle(bundle, identities, out, progress)
     checked = write_report(bundle, trust, identities, out / REPORT_NAME)
     try:
-        _write(out / PLAYER_NAME, _player(opened, disclosure))
+        write_new(out / PLAYER_NAME, _player(opened, disclosure).encode())
         sums = {path.name: _sha256(path) for path in sorted(out.iterdir())}
-        _write(out / SUMS_NAME, "".join(f"{digest}  {name}\n" for name, digest in sums.items()))
+        write_new(out / SUMS_NAME, "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode())
     except OSError as error:
         raise OutputError(f"{out} cannot be written: {error.strerror or error}; remove it and begin again.") from error
     try:
@@ -100,17 +99,6 @@ def _player(opened: OpenReport, disclosure: Disclosure) -> str:
     )
 
 
-def _write(path: Path, text: str) -> None:
-    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(fd)
-
-
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from recorder.errors import AgeError, AgeNoMatchError, OutputError, UsageError
+from recorder.office.output import write_new
 from recorder.office.recovery_sheet import check_of, render_sheet
 from recorder.vault import age
 
@@ -87,7 +88,7 @@ def keygen(out: Path, passphrase: str | None) -> KeygenReport:
     with _writing(out):
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, content in contents.items():
-            _create(out / name, content)
+            write_new(out / name, content)
     return KeygenReport(out, identity.recipient, authority_text, passphrase is not None)
 
 
@@ -168,11 +169,3 @@ def _writing(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"{out} cannot be written: {error.strerror or error}; name another folder.") from error
-
-
-def _create(path: Path, content: bytes) -> None:
-    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(fd)

@@ -5,7 +5,6 @@ its end. Plaintext goes only into the folder the user pointed at, and never onto
 replaced. A wrong file is a finding and stops no other.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from recorder.office.contents import look
 from recorder.office.findings import Finding, first_of_each
 from recorder.office.join import Joiner, Movie
 from recorder.office.logs import JourneyLogs, require_a_key
+from recorder.office.output import write_new
 from recorder.office.papers import Papers, ids_of, read_papers
 from recorder.office.source import SegmentSource
 from recorder.vault import age
@@ -144,8 +144,7 @@ class _Opener:
         if logs.text is None:
             return None
         path = self._out / f"{self._name}.log.jsonl"
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(logs.text)
+        write_new(path, logs.text)
         return path
 
     def _compare_names(self) -> None:

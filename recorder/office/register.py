@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from recorder.errors import UsageError
 from recorder.office.keys import AUTHORITY_KEY_NAME
 from recorder.timekeeping import SystemClock
+from recorder.vault.diskio import disk_errors
 from recorder.vault.entries import Entry
 from recorder.vault.journal import Journal
 from recorder.vault.signing import DeviceKey
@@ -88,7 +89,8 @@ class Register:
 
     def check(self) -> RegisterReport:
         """Every line, proven. StoreError where it cannot be read."""
-        text = self._path.read_bytes() if self._path.exists() else b""
+        with disk_errors(f"{self._path} cannot be read"):
+            text = self._path.read_bytes() if self._path.exists() else b""
         check = verify_log(text, self._key.public, ())
         return RegisterReport(check.entries, None if check.wrong is None else f"{self._path} {check.wrong.sentence}")
 

@@ -5,7 +5,6 @@ loaded; what is wrong stands first. It says "consistent with", never "proves".
 """
 
 import html
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from recorder.office.bundle import verify
 from recorder.office.contents import look
 from recorder.office.custody import Moment, SegmentRow, segment_rows, story
 from recorder.office.findings import Finding, JourneyVerdict, VerifyReport
+from recorder.office.output import write_new
 from recorder.office.papers import read_papers
 from recorder.office.recorders import Trust
 from recorder.vault import age
@@ -57,11 +57,9 @@ def write_report(bundle: Path, trust: Trust, identities: Sequence[age.Identity],
     if out.resolve().is_relative_to(bundle.resolve()):
         raise UsageError(f"{out} lies in the bundle; a report does not belong on the stick. Name another place.")
     try:
-        fd = os.open(out, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        write_new(out, page.encode())
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror}. Name another file.") from error
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(page)
     return report
 
 

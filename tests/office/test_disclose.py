@@ -1,14 +1,15 @@
 """What is handed on is whole, plays without a key, and stands in a register that shows any change."""
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from recorder.cli import cli
-from recorder.errors import OutputError, UsageError
-from recorder.office.disclose import disclose
+from recorder.errors import OutputError, StoreError, UsageError
+from recorder.office.disclose import DisclosureReport, disclose
 from recorder.office.keys import keygen
 from recorder.office.recorders import Trust
 from recorder.office.register import Disclosure, Register
@@ -36,14 +37,33 @@ def journey(van: Van, stick: Path, segments: list[bytes]) -> str:
     return journey
 
 
+Disclose = Callable[..., DisclosureReport]
+
+
+@pytest.fixture
+def hand_on(van: Van, stick: Path, register: Register, tmp_path: Path) -> Disclose:
+    """``hand_on(trust, to)`` makes ``out``, or another folder, for the police unless told otherwise."""
+
+    def make(trust: Trust, disclosure: Disclosure = POLICE, out: Path = tmp_path / "out") -> DisclosureReport:
+        return disclose(
+            stick,
+            trust,
+            [van.identity],
+            out,
+            disclosure=disclosure,
+            register=register,
+            progress=lambda done, total: None,
+        )
+
+    return make
+
+
 def test_the_folder_is_whole_and_registered(
-    van: Van, stick: Path, journey: str, register: Register, tmp_path: Path
+    van: Van, journey: str, register: Register, hand_on: Disclose, tmp_path: Path
 ) -> None:
     """Films, logs, report, player and hashes; the register has who, why, which journeys, and each hash."""
     out = tmp_path / "out"
-    made = disclose(
-        stick, van.trust, [van.identity], out, disclosure=POLICE, register=register, progress=lambda done, total: None
-    )
+    made = hand_on(van.trust)
     assert (made.exit_code, made.number) == (0, 1)
     assert sorted(path.name for path in out.iterdir()) == sorted(
         [f"{journey}.mp4", f"{journey}.log.jsonl", "report.html", "play.html", "SHA256SUMS"]
@@ -65,62 +85,34 @@ def test_the_folder_is_whole_and_registered(
 
 
 def test_what_is_wrong_is_handed_on_with_its_report(
-    van: Van, stick: Path, journey: str, register: Register, tmp_path: Path
+    van: Van, stick: Path, journey: str, register: Register, hand_on: Disclose
 ) -> None:
     flip(van.folder(stick, journey) / "00002.mp4.age", 5000)
-    made = disclose(
-        stick,
-        Trust(),
-        [van.identity],
-        tmp_path / "out",
-        disclosure=POLICE,
-        register=register,
-        progress=lambda d, t: None,
-    )
-    assert made.exit_code == 3
+    assert hand_on(Trust()).exit_code == 3
     assert [entry.data["verdict"] for entry in register.check().entries] == ["wrong"]
 
 
-def test_nothing_is_made_where_it_would_not_do(
-    van: Van, stick: Path, journey: str, register: Register, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("journey")
+def test_nothing_is_made_where_it_would_not_do(register: Register, hand_on: Disclose, tmp_path: Path) -> None:
     taken = tmp_path / "taken"
     taken.mkdir()
     (taken / "mine.txt").touch()
     with pytest.raises(UsageError, match="is not empty"):
-        disclose(
-            stick, Trust(), [van.identity], taken, disclosure=POLICE, register=register, progress=lambda d, t: None
-        )
-    nameless = Disclosure(" ", "x", "")
+        hand_on(Trust(), out=taken)
     with pytest.raises(UsageError, match="needs to know to, reason; nothing was made"):
-        disclose(
-            stick,
-            Trust(),
-            [van.identity],
-            tmp_path / "out",
-            disclosure=nameless,
-            register=register,
-            progress=lambda d, t: None,
-        )
+        hand_on(Trust(), Disclosure(" ", "x", ""))
     assert not (tmp_path / "out").exists()
     assert register.check().lines == ("The register is empty.",)
 
 
 @pytest.mark.usefixtures("journey")
-def test_a_register_that_refuses_is_said(van: Van, stick: Path, keys: Path, tmp_path: Path) -> None:
+def test_a_register_that_refuses_is_said(register: Register, hand_on: Disclose, keys: Path) -> None:
     """The folder is there, and whoever made it knows that it is not to be handed on."""
-    register = Register.open(keys, lambda: pytest.fail("there is no passphrase"))
     (keys / "register.jsonl").mkdir()
     with pytest.raises(OutputError, match=r"register\.jsonl .* Do not hand on .*/out: it is not in the register\."):
-        disclose(
-            stick,
-            Trust(),
-            [van.identity],
-            tmp_path / "out",
-            disclosure=POLICE,
-            register=register,
-            progress=lambda d, t: None,
-        )
+        hand_on(Trust())
+    with pytest.raises(StoreError, match="cannot be read: Is a directory"):
+        register.check()
 
 
 def test_a_line_that_was_changed_or_dropped_shows(register: Register, keys: Path) -> None:
