@@ -16,7 +16,8 @@ import pytest
 
 from tests.rig.checkout import Checkout, install_from_stick
 from tests.rig.machine import Image
-from tests.rig.recorder import Office, Recorder, read_stick
+from tests.rig.office import Office
+from tests.rig.recorder import Recorder, read_stick
 from tests.rig.vehicle import Snapshot, Vehicle
 
 RIG = Path(__file__).parent

@@ -1,15 +1,12 @@
-"""The installed recorder as its people reach it: the service, the panel, the commands; and the office, on the host."""
+"""The installed recorder as its people reach it: the service, the panel, the commands."""
 
 import io
 import json
-import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recorder.vault.age import X25519Identity
 from tests.rig.drivers import MICROPHONE
 from tests.rig.guest import CommandError
 from tests.rig.vehicle import Vehicle
@@ -190,29 +187,3 @@ def read_stick(laptop: Vehicle, stick: Path, folder: Path) -> Path:
     with tarfile.open(fileobj=io.BytesIO(laptop.guest.try_("tar", "-C", "/mnt", "-c", ".").output)) as archive:
         archive.extractall(folder, filter="data")
     return folder
-
-
-class Office:
-    """The safeguarding lead's computer, which is this one, with the only key that opens."""
-
-    def __init__(self, folder: Path) -> None:
-        identity = X25519Identity.generate()
-        self.identity = identity
-        self.recipient = identity.recipient.text
-        self._identity_file = folder / "identity.txt"
-        self._identity_file.write_text(identity.text + "\n")
-
-    def open(self, bundle: Path, out: Path) -> subprocess.CompletedProcess[str]:
-        """``cabin-recorder open``."""
-        command = [
-            sys.executable,
-            "-m",
-            "recorder",
-            "open",
-            str(bundle),
-            "-i",
-            str(self._identity_file),
-            "-o",
-            str(out),
-        ]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
