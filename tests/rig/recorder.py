@@ -14,6 +14,7 @@ from tests.rig.vehicle import Vehicle
 _PATIENCE_S = 300  # of the machine's own time, of which a busy host takes nothing
 SERVICE = "cabin-recorder.service"
 TIMER = "cabin-recorder-prune.timer"
+EXPORT_SERVICES = "cabin-recorder-export@*.service"
 STICK_LABEL = "CABINEXPORT"
 STORE = "/var/lib/cabin-recorder/store"
 
@@ -29,7 +30,7 @@ recipients = ["{recipient}"]
 width = {width}
 height = {height}
 fps = 5
-bitrate_bps = 1000000
+bitrate_bps = {bitrate_bps}
 step_down = false
 [microphone]
 {microphone}
@@ -57,6 +58,7 @@ _SIMULATED: dict[str, object] = {
     "camera": SYNTHETIC,
     "width": 320,
     "height": 240,
+    "bitrate_bps": 1_000_000,
     "microphone": SYNTHETIC,
     "panel": "simulated",
     "power": "simulated",
@@ -172,10 +174,14 @@ class Recorder:
         """Plug a stick in, wait until the service beside has copied and let go, pull it out."""
         guest, machine = self.vehicle.guest, self.vehicle.machine
         machine.plug("export", stick)
-        unit = "cabin-recorder-export@*.service"
-        guest.until(f"journalctl --output=cat --unit '{unit}' | grep -q 'journeys exported'", patience_s=_PATIENCE_S)
+        said = f"journalctl --output=cat --unit '{EXPORT_SERVICES}'"
+        guest.until(f"{said} | grep -q 'journeys exported'", patience_s=_PATIENCE_S)
         guest.until("! grep -q cabin-recorder-export /proc/mounts")
         machine.unplug("export")
+
+    def said_of_copies(self) -> str:
+        """What the services that copy wrote to the journal."""
+        return self.vehicle.guest.run("journalctl", "--output=cat", "--no-pager", "--unit", EXPORT_SERVICES)
 
 
 def read_stick(laptop: Vehicle, stick: Path, folder: Path) -> Path:
