@@ -2,7 +2,8 @@
 
 Built from nothing with mmdebstrap, kept in a cache outside the repository, and built again wherever it is missing or
 what went into it has changed. Packages come through ``scripts/install --packages-only``, so that nothing is here that
-the installer would not have brought.
+the installer would not have brought. ``python -m tests.systemd.rootfs`` makes it ahead of the tests; whoever needs it
+meanwhile waits.
 """
 
 import fcntl
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,6 +47,12 @@ def wheels(suite: str) -> Path:
     """Every Python package that the installer asks pip for, as wheels for ``suite``'s Python."""
     parts = [(CHECKOUT / name).read_text() for name in ("pyproject.toml", "scripts/constraints.txt")]
     return _cached(f"wheels-{suite}", parts, lambda folder: _download(PYTHON_OF[suite], folder))
+
+
+def build_all() -> None:
+    """Make what is missing of every suite, at once, which is mostly waiting; back when all of it is there."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda suite: (base(suite), wheels(suite)), SUITES))
 
 
 def source(folder: Path) -> Path:
@@ -126,3 +134,7 @@ def _cached(name: str, parts: list[str], build: Callable[[Path], None]) -> Path:
             build(unfinished)
             unfinished.rename(folder)
     return folder
+
+
+if __name__ == "__main__" and why_not() is None:
+    build_all()
