@@ -19,6 +19,11 @@ from av.stream import Disposition
 from recorder.errors import MediaError
 
 _PIECE_BYTES = 1 << 20
+# A file may be anything; lists of other files and addresses (HLS, concat) are not followed.
+_OPENING = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,7 @@ class Film:
 def opened(path: Path) -> Iterator[Film]:
     """The film at ``path``. MediaError where it is none, or would not be shown as it should afterwards."""
     try:
-        container: Any = av.open(str(path.absolute()), "r", metadata_errors="replace")
+        container: Any = av.open(str(path.absolute()), "r", options=_OPENING, metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"{path} is no film that can be read; name an MP4, as `open` makes it.") from error
     with container:

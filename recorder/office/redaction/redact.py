@@ -5,6 +5,7 @@ written, and not before; what was lost on the way is said.
 """
 
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -119,6 +120,8 @@ def plan(request: Request) -> Plan:
             raise UsageError(f"{path} exists and is not replaced; move it away, or name another folder with -o.")
     if request.search is None and not request.by_hand and request.ranges.is_empty:
         raise UsageError("There is nothing to do: with --no-faces, give --box, --mute or --mask-voice.")
+    if not stat.S_ISREG(_look(request.source).st_mode):
+        raise MediaError(f"{request.source} is no file; name a film, as `open` makes it.")
     weights = None if request.search is None else find_weights()
     with opened(request.source) as film:
         facts = film.facts

@@ -5,6 +5,7 @@ well as after; a gap is crossed in a straight line; a track is there before its 
 there as much larger as the face may have moved. Too much covered is no harm, too little is.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from recorder.office.redaction.boxes import Box, Course, Key, thinned
 
 _NEAR = 1.0  # sizes that a face may be off from where it was foretold
 _FURTHER_EACH_S = 2.0  # and so much more for each second that it was not seen
+_REACH = 4.0  # sizes that a face may go in a pad
 _TOLERANCE = 0.05  # of a face's size, that a track may be off after thinning; a seventh of the margin
 _THIN_AT = 512  # boxes that a track gathers before it is thinned
 _SPEED_OVER_S = 0.5  # the motion of a face is taken from this much of its track
@@ -135,18 +137,18 @@ def _closed(track: _Open, pad_s: float) -> Track:
     """With its pads: there it grows as far as it may have moved, to where it came from or went."""
     keys = thinned(track.keys, _TOLERANCE)
     first, last = track.keys[0], track.keys[-1]
-    before = first.box.around(first.box.moved(*_carried(track.early, -pad_s, first.box)))
-    after = last.box.around(last.box.moved(*_carried(track.recent, pad_s, last.box)))
-    padded = (Key(first.at_s - pad_s, before), *keys, Key(last.at_s + pad_s, after))
+    before, after = _pad(track.early, first, -pad_s), _pad(track.recent, last, pad_s)
+    padded = (before, *keys, after)
     course = Course(padded, first.at_s - pad_s, last.at_s + pad_s)
     return Track(course, track.first_s, last.at_s, track.seen, track.best)
 
 
-def _carried(keys: Sequence[Key], for_s: float, box: Box) -> tuple[float, float]:
-    """How far a face goes in ``for_s``, moving as in ``keys``; at most three times its size."""
+def _pad(keys: Sequence[Key], end: Key, pad_s: float) -> Key:
+    """The pad's far end, where the box holds all the way that the face may have gone: no more than four sizes."""
     across, down = _speed(keys)
-    reach = 3 * box.size
-    return _within(across * for_s, reach), _within(down * for_s, reach)
+    speed = (across**2 + down**2) ** 0.5
+    for_s = pad_s if not speed else math.copysign(min(abs(pad_s), _REACH * end.box.size / speed), pad_s)
+    return Key(end.at_s + for_s, end.box.around(end.box.moved(across * for_s, down * for_s)))
 
 
 def _speed(keys: Sequence[Key]) -> tuple[float, float]:
