@@ -93,8 +93,8 @@ def test_any_text_is_taken_or_refused_and_nothing_else(text: str) -> None:
 
 
 def test_which_packets_a_range_reaches() -> None:
-    """A span touches what it shares more than an instant with, its fades of 10 ms included."""
+    """A span touches what it shares more than an instant with, its lead of 25 ms and fades of 10 ms included."""
     ranges = SoundRanges(muted=(Span(1, 2),), masked=(Span(5, math.inf),))
-    moments = [(0.0, 0.98), (0.0, 0.995), (1.5, 1.6), (2.005, 2.1), (2.02, 4.98), (100.0, 100.1)]
+    moments = [(0.0, 0.96), (0.0, 0.97), (1.5, 1.6), (2.03, 2.1), (2.04, 4.96), (100.0, 100.1)]
     assert [ranges.touch(*moment) for moment in moments] == [False, True, True, True, False, True]
     assert (ranges.is_empty, SoundRanges().is_empty) == (False, True)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from recorder.office.redaction.wishes import Span
 
 FADE_S = 0.01
+LEAD_S = 0.025
+"""What is asked for is whole so much before and after its range: an encoder's noise reaches over a packet (23 ms)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +32,6 @@ class SoundRanges:
 
 
 def is_touched(spans: Sequence[Span], from_s: float, until_s: float) -> bool:
-    """Whether one of ``spans``, with its fades, lies in this time."""
-    return any(span.touches(from_s - FADE_S, until_s + FADE_S) for span in spans)
+    """Whether one of ``spans``, with its lead and fades, lies in this time."""
+    reach_s = LEAD_S + FADE_S
+    return any(span.touches(from_s - reach_s, until_s + reach_s) for span in spans)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from recorder.office.redaction.ranges import FADE_S, SoundRanges, is_touched
+from recorder.office.redaction.ranges import FADE_S, LEAD_S, SoundRanges, is_touched
 from recorder.office.redaction.wishes import Span
 
 Samples = npt.NDArray[np.float32]
@@ -105,9 +105,9 @@ def _bands(hz: int) -> npt.NDArray[np.float64]:
 
 
 def _share(spans: Sequence[Span], moments_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """How much of it is on at each moment: 1 inside of a span, 0 outside, between over the fades around it."""
+    """How much of it is on at each moment: 1 in a span and close to it, 0 outside, between over the fades."""
     share = np.zeros_like(moments_s)
     for span in spans:
-        outside_s = np.maximum(np.maximum(span.from_s - moments_s, moments_s - span.until_s), 0)
+        outside_s = np.maximum(np.maximum(span.from_s - moments_s, moments_s - span.until_s) - LEAD_S, 0)
         share = np.maximum(share, 1 - np.minimum(outside_s / FADE_S, 1))
     return share
