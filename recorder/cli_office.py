@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from recorder.cli_printing import AS_JSON, print_view
+from recorder.cli_redact import redact
 
 RECORDER_KEY = click.option(
     "--recorder", "recorder_key", help="A recorder's public key, or the file that holds it: known for this once."
@@ -164,7 +165,7 @@ def register(keys: Path, as_json: bool) -> int:
     return print_view(Register.open(keys, _ask_passphrase).check(), as_json)
 
 
-COMMANDS = (keygen, recipient, open_, enrol, verify, report, disclose, register)
+COMMANDS = (keygen, recipient, open_, enrol, verify, report, disclose, redact, register)
 
 
 # --- helpers -----------------------------------------------------------------------------------------------------

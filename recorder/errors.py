@@ -134,6 +134,10 @@ class BundleError(RecorderError, ValueError):
     exit_code = 3
 
 
+class ModelError(RecorderError, LookupError):
+    """The weights that find faces are missing, or are not the ones that were measured."""
+
+
 class OutputError(RecorderError, OSError):
     """The office's computer could not write keys, films or logs where it was told to."""
 

@@ -6,7 +6,6 @@ it never is. What cannot be used is left out, counted and said; what follows it 
 or a timeline that begins anew, begin another part.
 """
 
-import errno
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import BinaryIO
 from recorder.errors import AgeError, MediaError
 from recorder.mp4 import Box, BoxSplitter
 from recorder.office.movie import MovieWriter
+from recorder.office.output import rename_to_new
 
 _BUFFER_BYTES = 1 << 20
 
@@ -134,7 +134,7 @@ class _Part:
             duration_s = self.writer.finish()
             self._file.flush()
             os.fsync(self._file.fileno())
-            _rename_to_new(self._temp, self._path)
+            rename_to_new(self._temp, self._path)
         except BaseException:
             self.discard()
             raise
@@ -144,9 +144,3 @@ class _Part:
     def discard(self) -> None:
         self._file.close()
         self._temp.unlink(missing_ok=True)
-
-
-def _rename_to_new(temp: Path, path: Path) -> None:
-    if os.path.lexists(path):  # no filesystem of a stick has a rename that refuses
-        raise FileExistsError(errno.EEXIST, f"{path.name} is in the way")
-    temp.rename(path)

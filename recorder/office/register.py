@@ -24,6 +24,7 @@ from recorder.vault.verification import verify_log
 
 REGISTER_NAME = "register.jsonl"
 DISCLOSED = "disclosed"
+REDACTED = "redacted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,19 @@ class Register:
         who = {"to": disclosure.to, "reference": disclosure.reference, "reason": disclosure.reason}
         return self._journal.append(DISCLOSED, {**who, "journeys": list(journeys), "verdict": verdict, "files": files})
 
+    def add_redaction(self, source: tuple[str, str], files: dict[str, str], given: Disclosure | None) -> Entry:
+        """Enter a redacted copy. ``source``: name and SHA-256 (hex) of the film; ``files``: SHA-256 by name.
+
+        ``given``: to whom, where it was made for somebody. UsageError where something in it is empty; StoreError.
+        """
+        if given is not None and given.missing:
+            raise UsageError(f"The register needs to know {', '.join(given.missing)}; nothing was entered.")
+        if not self._path.exists():
+            self._journal.create()
+        who = {} if given is None else {"to": given.to, "reference": given.reference, "reason": given.reason}
+        film = {"name": source[0], "sha256": source[1]}
+        return self._journal.append(REDACTED, {**who, "source": film, "files": files})
+
     def check(self) -> RegisterReport:
         """Every line, proven. StoreError where it cannot be read."""
         with disk_errors(f"{self._path} cannot be read"):
@@ -113,5 +127,8 @@ def _authority(path: Path, ask_passphrase: Callable[[], str]) -> DeviceKey:
 def _line(entry: Entry) -> str:
     journeys = entry.data.get("journeys")
     names = ", ".join(map(str, journeys)) if isinstance(journeys, list) else ""
-    said = (str(entry.data.get(name, "")) for name in ("to", "reference", "reason"))
-    return f"{entry.seq}  {entry.utc[:19]}Z  {'; '.join(said)}: {names}"
+    source = entry.data.get("source")
+    if entry.event == REDACTED and isinstance(source, dict):
+        names = f"a redacted copy of {source.get('name', '')}"
+    said = [str(entry.data[name]) for name in ("to", "reference", "reason") if name in entry.data]
+    return f"{entry.seq}  {entry.utc[:19]}Z  {'; '.join(said) or 'given to nobody yet'}: {names}"
