@@ -134,6 +134,12 @@ class BundleError(RecorderError, ValueError):
     exit_code = 3
 
 
+class OrderError(RecorderError, ValueError):
+    """An order from the office, or a recorder's answer to one, is not what it should be."""
+
+    exit_code = 3
+
+
 class OutputError(RecorderError, OSError):
     """The office's computer could not write keys, films or logs where it was told to."""
 
