@@ -161,7 +161,7 @@ def export(target: Path, journey_ids: tuple[str, ...], told_later: bool, config_
     from recorder.progress import copy_bars  # noqa: PLC0415
 
     with copy_bars() as show:
-        report = exporting.export(config, target, journey_ids, show, tells_end=not told_later)
+        report = exporting.export(config, target, journey_ids, show, click.echo, tells_end=not told_later)
     for line in report.lines:
         click.echo(line)
     return report.exit_code

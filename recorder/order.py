@@ -30,6 +30,7 @@ FOLDER: Final = "CABIN-ORDERS"
 ORDER_SUFFIX: Final = ".order.json"
 ANSWER_SUFFIX: Final = ".answer.json"
 MAX_ORDER_BYTES: Final = 4096
+MAX_VALID_NS: Final = 31 * 86_400 * 1_000_000_000
 MAX_ANSWER_BYTES: Final = 1 << 20  # tens of thousands of journeys
 
 _SIGNATURE_MARK = b',"sig":"'
@@ -37,7 +38,7 @@ _ORDER_NAME = re.compile(r"([0-9a-f]{32})\.order\.json")
 
 Sign = Callable[[bytes], bytes]
 
-_NO_CONTROLS = r"\A[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*\Z"
+_NO_CONTROLS = r"\A(?=.*\S)[^\x00-\x1f\x7f]+\Z"
 Number = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Vehicle = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}\Z")]
@@ -227,8 +228,8 @@ def _named_key(data: bytes) -> PublicKey:
 
 
 def _require_times(order: Order) -> None:
-    if order.issued_ns >= order.expires_ns:
-        raise ValueError("the order expires before it is issued")
+    if not 0 < order.expires_ns - order.issued_ns <= MAX_VALID_NS:
+        raise ValueError("the order expires before it is issued, or too long after")
 
 
 def _signed(members: dict[str, object], context: bytes, sign: Sign) -> bytes:
