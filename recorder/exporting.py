@@ -15,11 +15,11 @@ from recorder.config import Config
 from recorder.errors import ExportError, NothingHeldError, RecorderError, StoreError
 from recorder.export.bundle import ExportReport
 from recorder.export.bundle import export as export_bundle
-from recorder.export.obeying import Obeyed, Obeying
-from recorder.export.orders_stick import Answer, read_orders, write_answers
+from recorder.export.obeying import Answer, Obeyed, Obeying, write_answers
 from recorder.export.tally import Progress
 from recorder.export.target import Target
 from recorder.order import authority_key
+from recorder.order_files import read_orders
 from recorder.ownership import acting_as_owner
 from recorder.runtime import Runtime
 from recorder.telling import Teller

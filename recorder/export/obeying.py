@@ -5,7 +5,7 @@ carried out again; a cut anywhere is mended by doing it all once more; one order
 copy. What is said goes onto a stick or into the system's log: no names but journeys' and orders', no reasons.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -24,20 +24,23 @@ from recorder.export.orders import (
     Verdict,
     judge,
 )
-from recorder.export.orders_stick import Answer, Found, OrderFile
 from recorder.export.segments import choose
+from recorder.export.target import Target
 from recorder.manifest import EXPORTED, opaque_name
 from recorder.order import (
     ANSWER_FORMAT,
+    ANSWER_SUFFIX,
     HoldOrder,
     Order,
     OrderAnswer,
     Place,
     ReleaseOrder,
+    orders_folder,
     read_answer,
     read_order,
     render_answer,
 )
+from recorder.order_files import Found, OrderFile
 from recorder.timekeeping import parse_iso_utc
 from recorder.vault import words
 from recorder.vault.diskio import disk_errors
@@ -51,6 +54,14 @@ from recorder.vault.store import Store, hold_hash
 
 _NO_AUTHORITY = "No authority key is configured ([keys] authority), so no order counts."
 _REPEATED = "It was carried out before; nothing was done again."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to the order with this ``number``, as a file."""
+
+    number: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +288,16 @@ class Obeying:
             ledger=Place(entry.seq, line_hash(entry.line)),
         )
         return render_answer(answer, sign)
+
+
+def write_answers(target: Target, vehicle: str, answers: Iterable[Answer]) -> tuple[str, ...]:
+    """Write ``answers`` beside their orders; a sentence for each that could not be, which stops no other."""
+    problems = list[str]()
+    for answer in answers:
+        with _collected(problems, f"The answer to order {answer.number[:8]} is not on the stick"):
+            folder = target.folder(*orders_folder(vehicle))
+            target.publish(target.write(folder / f"{answer.number}{ANSWER_SUFFIX}", [answer.data]))
+    return tuple(problems)
 
 
 def _issued(read: _Read) -> tuple[int, str]:

@@ -7,8 +7,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from recorder.export.obeying import Obeyed, Obeying
-from recorder.export.orders_stick import read_orders, write_answers
+from recorder.export.obeying import Obeyed, Obeying, write_answers
 from recorder.export.target import Target
 from recorder.order import (
     ANSWER_SUFFIX,
@@ -22,6 +21,7 @@ from recorder.order import (
     read_answer,
     render_order,
 )
+from recorder.order_files import read_orders
 from recorder.timekeeping import NS_PER_S, iso_utc
 from recorder.vault.journal import Entry, PublicKey, read_entries
 from recorder.vault.ledger import read_ledger
@@ -29,6 +29,7 @@ from tests.export.van import VEHICLE, Van
 from tests.vault.kit import START_UTC_NS
 
 DAY_S = 86_400
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - only folders of tempfile's own in it
 
 
 def at(seconds: float) -> str:

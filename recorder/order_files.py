@@ -1,26 +1,33 @@
-"""The orders on a stick, read as if an enemy had prepared it, and the answers to them written beside.
+"""The orders on a stick and the answers beside them, read as if an enemy had prepared it; on recorder and office alike.
 
 Rules: nothing is followed, and nothing opened but regular files; names, sizes and counts are bounded before anything is
-believed of them; an answer that cannot be written is said, and stops nothing.
+believed of them. What is in a file is :mod:`recorder.order`'s.
 """
 
 import hashlib
 import os
+import re
 import stat
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from recorder.errors import ExportError
-from recorder.export.target import Target
-from recorder.order import ANSWER_SUFFIX, MAX_ANSWER_BYTES, MAX_ORDER_BYTES, ORDER_SUFFIX, number_of, orders_folder
+from recorder.order import (
+    ANSWER_SUFFIX,
+    FOLDER,
+    MAX_ANSWER_BYTES,
+    MAX_ORDER_BYTES,
+    ORDER_SUFFIX,
+    number_of,
+    orders_folder,
+)
 
 MAX_NAMES: Final = 10_000
 MAX_ORDERS: Final = 64
 _SHOWN: Final = 60
+_VEHICLE_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -56,14 +63,6 @@ class Found:
     strange_count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to the order with this ``number``, as a file."""
-
-    number: str
-    data: bytes
-
-
 def read_orders(root: Path, vehicle: str) -> Found:
     """The orders for ``vehicle`` below the folder ``root``. Never raises for what lies there."""
     fds: list[int] = []
@@ -83,23 +82,33 @@ def read_orders(root: Path, vehicle: str) -> Found:
             os.close(fd)
 
 
-def write_answers(target: Target, vehicle: str, answers: Iterable[Answer]) -> tuple[str, ...]:
-    """Write ``answers`` beside their orders; a sentence for each that could not be."""
-    problems = []
-    for answer in answers:
-        try:
-            folder = target.folder(*orders_folder(vehicle))
-            target.publish(target.write(folder / f"{answer.number}{ANSWER_SUFFIX}", [answer.data]))
-        except ExportError as error:
-            problems.append(f"The answer to order {answer.number[:8]} is not on the stick: {error}")
-    return tuple(problems)
+def vehicles_with_orders(root: Path) -> tuple[str, ...]:
+    """The names of the folders of orders below ``root``, as far as they are a vehicle's. Never raises."""
+    try:
+        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return ()
+    try:
+        orders = os.open(FOLDER, _FOLDER, dir_fd=folder)
+    except OSError:
+        return ()
+    finally:
+        os.close(folder)
+    try:
+        with os.scandir(orders) as scan:
+            found = [entry.name for entry in islice(scan, MAX_NAMES) if entry.is_dir(follow_symlinks=False)]
+    finally:
+        os.close(orders)
+    return tuple(sorted(name for name in found if _VEHICLE_FOLDER.fullmatch(name)))
 
 
 def _read_all(folder: int) -> Found:
     with os.scandir(folder) as scan:
         names = [entry.name for entry in islice(scan, MAX_NAMES)]
     meant = sorted(name for name in names if name.endswith(ORDER_SUFFIX) and not name.startswith("."))
+    answered = {name.removesuffix(ANSWER_SUFFIX) for name in names if name.endswith(ANSWER_SUFFIX)}
     numbers = [number for number in map(number_of, meant) if number is not None]
+    numbers.sort(key=lambda number: (number in answered, number))  # years of old orders crowd out no new one
     strange = [name for name in meant if number_of(name) is None]
     sentences = []
     if strange:
