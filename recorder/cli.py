@@ -16,6 +16,7 @@ import click
 
 from recorder import __version__
 from recorder.cli_office import COMMANDS
+from recorder.cli_orders import order
 from recorder.cli_printing import AS_JSON, print_view
 from recorder.config import load
 from recorder.errors import ConfigError, RecorderError
@@ -223,7 +224,7 @@ def panel(lines: tuple[str, ...], config_path: Path) -> int:
 # --- in the office, and anywhere ---------------------------------------------------------------------------------
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, order):
     cli.add_command(_command)
 
 

@@ -90,7 +90,7 @@ def verify(bundle: Path, recorder_key: str | None, identity: Path | None, keys: 
     from recorder.office.heads import advance_heads  # noqa: PLC0415
 
     folder = keys or (identity.parent if identity is not None else None)
-    trust = _trust(folder, recorder_key)
+    trust = trust_of(folder, recorder_key)
     report = verify_bundle(bundle, trust, None if identity is None else _identities(identity))
     if as_json:
         click.echo(json.dumps(report.as_json(), indent=2))
@@ -112,7 +112,7 @@ def report(bundle: Path, recorder_key: str | None, identity: Path, keys: Path | 
     """Write a page for printing: what BUNDLE holds, how it was checked, what happened. Exit codes as of verify."""
     from recorder.office.report import write_report  # noqa: PLC0415
 
-    checked = write_report(bundle, _trust(keys or identity.parent, recorder_key), _identities(identity), out)
+    checked = write_report(bundle, trust_of(keys or identity.parent, recorder_key), _identities(identity), out)
     for line in checked.lines:
         click.echo(line)
     click.echo(f"Written: {out}")
@@ -136,8 +136,8 @@ def disclose(
     from recorder.office.register import Disclosure, Register  # noqa: PLC0415
     from recorder.progress import progress_bar  # noqa: PLC0415
 
-    ask = cache(_ask_passphrase)  # one for both keys
-    trust = _trust(keys, recorder_key)
+    ask = cache(ask_passphrase)  # one for both keys
+    trust = trust_of(keys, recorder_key)
     identities, register = load_identities(keys / IDENTITY_NAME, ask), Register.open(keys, ask)
     with progress_bar("Opening") as show:
         made = make_folder(
@@ -161,7 +161,7 @@ def register(keys: Path, as_json: bool) -> int:
     """Show who was given what; exit 3 where a line is not as it was written."""
     from recorder.office.register import Register  # noqa: PLC0415
 
-    return print_view(Register.open(keys, _ask_passphrase).check(), as_json)
+    return print_view(Register.open(keys, ask_passphrase).check(), as_json)
 
 
 COMMANDS = (keygen, recipient, open_, enrol, verify, report, disclose, register)
@@ -170,7 +170,7 @@ COMMANDS = (keygen, recipient, open_, enrol, verify, report, disclose, register)
 # --- helpers -----------------------------------------------------------------------------------------------------
 
 
-def _trust(keys: Path | None, recorder_key: str | None) -> Any:
+def trust_of(keys: Path | None, recorder_key: str | None) -> Any:
     """What is known in the folder of keys, and the recorder that was named for this once."""
     from recorder.office.recorders import Trust, load_recorder_key  # noqa: PLC0415
 
@@ -180,8 +180,9 @@ def _trust(keys: Path | None, recorder_key: str | None) -> Any:
 def _identities(path: Path) -> Any:
     from recorder.office.keys import load_identities  # noqa: PLC0415
 
-    return load_identities(path, _ask_passphrase)
+    return load_identities(path, ask_passphrase)
 
 
-def _ask_passphrase() -> str:
+def ask_passphrase() -> str:
+    """From the terminal, unseen."""
     return str(click.prompt("Passphrase", hide_input=True))

@@ -302,11 +302,13 @@ class Daemon:
     def _answer_orders(self, request: ControlRequest) -> None:
         """Orders are carried out by the process that copies; here lamps and voice learn of it."""
         held, released = (tuple(map(str, request.arguments[name])) for name in ("held", "released"))
+        refused = int(request.arguments["refused"])
+        log.info("orders: %d journeys held, %d released, %d orders refused", len(held), len(released), refused)
         for journey in released:
             self._happen(on.HoldReleased(journey))
         if held:
             self._happen(on.HeldByOrder(held))
-        if int(request.arguments["refused"]):
+        if refused:
             self._happen(on.OrderRefused())
         request.answer()
 

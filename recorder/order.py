@@ -9,8 +9,8 @@ long, cut off or altered is refused with a clause that says so.
 import base64
 import binascii
 import re
-from collections.abc import Callable
-from typing import Annotated, Final, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -113,6 +113,7 @@ class ReleaseOrder(_Order, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 Order = HoldOrder | ReleaseOrder
+Kind = TypeVar("Kind", HoldOrder, ReleaseOrder)
 
 
 class Place(Struct, frozen=True, forbid_unknown_fields=True):
@@ -161,6 +162,14 @@ def number_of(name: str) -> str | None:
     """The number of the order in the file ``name``; None where no order is called so."""
     match = _ORDER_NAME.fullmatch(name)
     return match[1] if match else None
+
+
+def make_order(kind: type[Kind], said: Mapping[str, object]) -> Kind:
+    """An order of a ``kind`` that says this, its tag ``kind`` included. OrderError, a clause, where it cannot."""
+    try:
+        return msgspec.convert(dict(said), kind)
+    except msgspec.ValidationError as error:
+        raise OrderError(f"{error}.") from error
 
 
 def render_order(order: Order, sign: Sign) -> bytes:
