@@ -1,6 +1,7 @@
 """The commands of the office: parse, call, print, exit code, like :mod:`recorder.cli`, which has the exit codes."""
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,14 +49,34 @@ def recipient(identity: Path, checks: bool) -> int:
 @BUNDLE
 @click.option("-i", "--identity", required=True, type=click.Path(path_type=Path), help="The office's identity.txt.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Where the films go.")
-def open_(bundle: Path, identity: Path, out: Path) -> int:
-    """Decrypt, check and join the journeys of BUNDLE: one MP4 a journey, and its log."""
+@KEYS
+@click.option("--to", default="this office", show_default=True, help="Who looks at it; for the register.")
+@click.option("--reference", default="", help="Of the police, or of an access request; for the register.")
+@click.option("--reason", default="to look at it", show_default=True, help="Why; for the register.")
+def open_(*, bundle: Path, identity: Path, out: Path, keys: Path | None, to: str, reference: str, reason: str) -> int:
+    """Decrypt, check and join the journeys of BUNDLE: one MP4 a journey, and its log; and enter it in the register.
+
+    Where it was stopped, the same command goes on.
+    """
+    from recorder.office.keys import AUTHORITY_KEY_NAME, load_identities  # noqa: PLC0415
     from recorder.office.open import open_bundle  # noqa: PLC0415
+    from recorder.office.register import OPENED, Register  # noqa: PLC0415
     from recorder.progress import progress_bar  # noqa: PLC0415
 
-    identities = _identities(identity)
+    ask = cache(ask_passphrase)  # one for both keys
+    folder = keys or identity.parent
+    identities = load_identities(identity, ask)
+    register = Register.open(folder, ask) if (folder / AUTHORITY_KEY_NAME).exists() else None
+    said = {"to": to, "reference": reference, "reason": reason, "folder": str(out)}
+
+    def enter(journeys: Sequence[str]) -> None:
+        if register is not None:
+            register.note(OPENED, said | {"journeys": list(journeys)})
+
     with progress_bar("Opening") as show:
-        report = open_bundle(bundle, identities, out, show)
+        report = open_bundle(bundle, identities, out, show, enter)
+    if register is None:
+        click.echo(f"note  This is in no register, for {folder} has no {AUTHORITY_KEY_NAME}; name its folder (--keys).")
     for line in report.lines:
         click.echo(line)
     return report.exit_code
