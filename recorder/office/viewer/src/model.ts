@@ -116,7 +116,10 @@ export interface Segment {
   readonly sizeBytes: number;
   /** Of the plaintext, if the file is whole. */
   readonly plaintextBytes: number;
+  /** Where the log does not say it, behind the segment before; see `isPlaced`. */
   readonly startS: number;
+  /** Whether the log says when it began. */
+  readonly isPlaced: boolean;
   /** Null where nothing says when it ended (torn, missing): at the latest the next one's `startS`. */
   readonly endS: number | null;
   /** ISO 8601 UTC of the first frame by the recorder's clock; empty where unknown. */
@@ -183,7 +186,12 @@ export interface Journey {
   readonly zeroUtcMs: number | null;
   readonly lengthS: number;
   readonly consented: boolean;
-  readonly hold: { readonly who: string; readonly when: string; readonly reason: string } | null;
+  readonly hold: {
+    readonly who: string;
+    readonly when: string;
+    readonly reason: string;
+    readonly isReleased: boolean;
+  } | null;
   readonly segments: readonly Segment[];
   readonly marks: readonly Mark[];
   readonly story: readonly Moment[];
@@ -215,7 +223,7 @@ export interface Checked {
 export interface Ended {
   readonly how: "whole" | "cut" | "damaged" | "refused";
   readonly sentence: string;
-  /** Plaintext bytes of the file that are authentic, from its beginning. */
+  /** Up to this byte the plaintext is authentic (from `fromByte` on; what is before was not looked at). */
   readonly goodBytes: number;
 }
 

@@ -1,0 +1,162 @@
+/**
+ * The core as the page sees it: in workers, so that nothing it does makes the page wait.
+ *
+ * Rules: workers come from a text in this very file, for nothing is loaded; a worker that dies ends what waits for it;
+ * `close` ends all of them, and with them whatever they knew.
+ */
+
+import { Refusal } from "./model.ts";
+import type { Checked, Ended, Finding, Journey, Opened, OpenRequest, PickedFile, Plaintext, Progress } from "./model.ts";
+import type { Identity } from "./crypto/age.ts";
+import type { Answer, Asked, Piece, Question } from "./worker.ts";
+// The build puts the worker's text there.
+import source from "bundled:./worker.ts";
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+  progress(progress: unknown): void;
+}
+
+/** One worker, and the questions that wait for it. */
+class Link {
+  private readonly worker: Worker;
+  private readonly waiting = new Map<number, Waiting>();
+  private count = 0;
+
+  constructor() {
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    this.worker = new Worker(url);
+    URL.revokeObjectURL(url);
+    this.worker.onmessage = ({ data }: MessageEvent<Answer>) => this.take(data);
+    this.worker.onerror = (event) => this.fail(new Error(event.message));
+  }
+
+  ask(question: Question, progress: (progress: unknown) => void = () => undefined): Promise<unknown> {
+    const id = (this.count += 1);
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject, progress });
+      this.worker.postMessage({ id, question } satisfies Asked);
+    });
+  }
+
+  close(): void {
+    this.worker.terminate();
+    this.fail(new DOMException("The bundle was closed.", "AbortError"));
+  }
+
+  private take({ id, progress, value, refusal }: Answer): void {
+    const waiting = this.waiting.get(id);
+    if (progress !== undefined) return waiting?.progress(progress);
+    this.waiting.delete(id);
+    if (refusal === undefined) waiting?.resolve(value);
+    else waiting?.reject(refusal.kind === null ? new Error(refusal.message) : new Refusal(refusal.kind, refusal.message));
+  }
+
+  private fail(error: Error): void {
+    for (const waiting of this.waiting.values()) waiting.reject(error);
+    this.waiting.clear();
+  }
+}
+
+/** See `Open`. Rejects with a Refusal. */
+export async function open({ bundle, identity, passphrase, known }: OpenRequest): Promise<Opened> {
+  const identities = identity === null ? null : await unlocked(identity, passphrase);
+  const checker = new Link();
+  try {
+    type Told = { readonly journeys: readonly Journey[]; readonly findings: readonly Finding[]; isInsideChecked: boolean };
+    const told = (await checker.ask({ ask: "open", bundle, identities, known })) as Told;
+    return new OpenedInWorkers(told.journeys, told.findings, told.isInsideChecked, bundle, identities ?? [], checker);
+  } catch (error) {
+    checker.close();
+    throw error;
+  }
+}
+
+/** In a worker of its own, for that takes 256 MiB, which only its end gives back. */
+async function unlocked(file: Uint8Array, passphrase: string): Promise<readonly Identity[]> {
+  const link = new Link();
+  try {
+    return (await link.ask({ ask: "unlock", file, passphrase })) as readonly Identity[];
+  } finally {
+    link.close();
+  }
+}
+
+class OpenedInWorkers implements Opened {
+  private player = new Link();
+  private streams = 0;
+
+  constructor(
+    readonly journeys: readonly Journey[],
+    readonly findings: readonly Finding[],
+    readonly isInsideChecked: boolean,
+    private readonly bundle: readonly PickedFile[],
+    private identities: readonly Identity[],
+    private checker: Link,
+  ) {}
+
+  async check(onProgress: (progress: Progress) => void, signal?: AbortSignal): Promise<Checked> {
+    const asked = this.checker.ask({ ask: "check" }, (progress) => onProgress(progress as Progress));
+    if (signal === undefined) return (await asked) as Checked;
+    const stopped = new Promise<never>((_, reject) => {
+      if (signal.aborted) reject(signal.reason as Error);
+      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+    });
+    return (await Promise.race([asked, stopped])) as Checked;
+  }
+
+  plaintext(journey: string, segment: number, fromByte = 0): Plaintext {
+    const file = this.fileOf(journey, segment);
+    const stream = (this.streams += 1);
+    let settle: (ended: Ended) => void;
+    const ended = new Promise<Ended>((resolve) => (settle = resolve));
+    const refused = (sentence: string): void => settle({ how: "refused", sentence, goodBytes: fromByte });
+    const { player } = this;
+    const begun =
+      file === null ? null : player.ask({ ask: "decrypt", stream, file, identities: this.identities, fromByte });
+    begun?.catch(() => undefined); // what is wrong with the worker is said by the first piece as well
+    const pieces = new ReadableStream<Uint8Array<ArrayBuffer>>(
+      {
+        async pull(controller) {
+          if (begun === null) {
+            refused("It is not here.");
+            return controller.close();
+          }
+          const next = await (player.ask({ ask: "next", stream }) as Promise<Piece>).catch((error: unknown): Piece => {
+            const sentence = error instanceof Error ? error.message : String(error);
+            return { piece: null, ended: { how: "refused", sentence, goodBytes: fromByte } };
+          });
+          if (next.piece !== null) return controller.enqueue(next.piece);
+          settle(next.ended);
+          controller.close();
+        },
+        async cancel() {
+          refused("It was not read to its end.");
+          await player.ask({ ask: "cancel", stream }).catch(() => undefined); // a worker that is gone has stopped
+        },
+      },
+      { highWaterMark: 2 },
+    );
+    return { stream: pieces, ended };
+  }
+
+  async log(journey: string): Promise<Uint8Array<ArrayBuffer> | null> {
+    return (await this.checker.ask({ ask: "log", journey })) as Uint8Array<ArrayBuffer> | null;
+  }
+
+  close(): void {
+    for (const { secret } of this.identities) secret.fill(0);
+    this.identities = [];
+    this.checker.close();
+    this.player.close();
+  }
+
+  private fileOf(journey: string, segment: number): PickedFile["file"] | null {
+    const one = this.journeys.find(({ name }) => name === journey);
+    const name = one?.segments.find(({ number, isHere }) => number === segment && isHere)?.name;
+    if (one === undefined || name === undefined) return null;
+    const path = `/${one.vehicle}/${one.folder}/${name}`;
+    return this.bundle.find((picked) => picked.path.endsWith(path))?.file ?? null;
+  }
+}
