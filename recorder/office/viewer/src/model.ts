@@ -254,3 +254,52 @@ export interface Opened {
 
 /** Rejects with a Refusal. `src/client.ts` has the one that works in a worker; node tests call the core directly. */
 export type Open = (request: OpenRequest) => Promise<Opened>;
+
+/** The office's key that signs, as `keygen` made it: `authority.key`, and the passphrase as typed. */
+export interface Authority {
+  readonly pem: Uint8Array;
+  readonly passphrase: string;
+}
+
+/** One line for the disclosure register. `register`: the text of `register.jsonl` so far; null where there is none. */
+export interface RegisterRequest {
+  readonly authority: Authority;
+  readonly register: string | null;
+  readonly to: string;
+  readonly reference: string;
+  readonly reason: string;
+  readonly journeys: readonly string[];
+  readonly verdict: VerdictName;
+  /** SHA-256 (hex) by name. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** `text`: the whole new `register.jsonl`. */
+export interface RegisterEntry {
+  readonly number: number;
+  readonly text: string;
+}
+
+export type OrderRequest = {
+  readonly authority: Authority;
+  readonly vehicle: string;
+  readonly reason: string;
+  /** ms since 1970. */
+  readonly nowMs: number;
+  readonly expiresMs: number;
+} & (
+  | { readonly kind: "hold"; readonly what: { readonly of: "everything" } | { readonly of: "journey"; readonly journey: string } | { readonly of: "span"; readonly fromMs: number; readonly untilMs: number } }
+  | { readonly kind: "release"; readonly journey: Journey }
+);
+
+/** A file for the stick. `path`: its folders included, as the recorder looks for it. */
+export interface OrderFile {
+  readonly path: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Each rejects with a Refusal. `src/give/index.ts` exports them as `enterRegister` and `makeOrder`. */
+export interface Give {
+  enterRegister(request: RegisterRequest): Promise<RegisterEntry>;
+  makeOrder(request: OrderRequest): Promise<OrderFile>;
+}
