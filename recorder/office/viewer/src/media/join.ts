@@ -8,7 +8,8 @@
  * frame before the first mark, which its first picture is made of and which are not shown.
  */
 import { type Box, BoxSplitter, type Bytes, MediaError } from "./boxes.ts";
-import { cut, type Span } from "./cut.ts";
+import { Cutter, type Fragment } from "./cut.ts";
+import { readFragment, type TrackFragment } from "./fragments.ts";
 import { type FilmOut, MovieWriter } from "./movie.ts";
 import { readTracks, type Track } from "./tracks.ts";
 
@@ -29,6 +30,8 @@ export interface JoinOptions {
   readonly name: string;
   readonly create: (name: string) => Promise<FilmFile>;
   readonly maxPartBytes?: number | undefined;
+  /** Of a clip; without, all of it is taken. */
+  readonly cutter?: Cutter | undefined;
 }
 
 interface Part {
@@ -47,17 +50,14 @@ export class Joiner {
 
   constructor(private readonly options: JoinOptions) {}
 
-  /**
-   * Take one segment's plaintext; what was wrong with it, a sentence each. `span`: the seconds of its own timeline that
-   * are wanted, or all of it.
-   */
-  async addSegment(pieces: AsyncIterable<Uint8Array>, span?: Span): Promise<string[]> {
+  /** Take one segment's plaintext, `startS` seconds into the journey; what was wrong with it, a sentence each. */
+  async addSegment(pieces: AsyncIterable<Uint8Array>, startS: number): Promise<string[]> {
     this.#moov = this.#moof = null;
     const splitter = new BoxSplitter();
     const problems: string[] = [];
     try {
       for await (const piece of pieces) {
-        for (const box of splitter.push(piece)) await this.#take(box, span, problems);
+        for (const box of splitter.push(piece)) await this.#take(box, startS, problems);
       }
     } catch (error) {
       if (!(error instanceof MediaError)) throw error;
@@ -82,17 +82,18 @@ export class Joiner {
     await part?.file.drop();
   }
 
-  async #take(box: Box, span: Span | undefined, problems: string[]): Promise<void> {
+  async #take(box: Box, startS: number, problems: string[]): Promise<void> {
     if (box.kind === "moov") {
       this.#moov = box.data;
       this.#tracks = readTracks(box.data);
+      this.options.cutter?.begin(this.#tracks, startS);
     } else if (box.kind === "moof") {
       this.#moof = box.data;
     } else if (box.kind === "mdat" && this.#moof !== null) {
       const moof = this.#moof;
       this.#moof = null;
       try {
-        await this.#addFragment(moof, box, span);
+        await this.#addFragment(moof, box);
       } catch (error) {
         if (!(error instanceof MediaError)) throw error;
         problems.push(`A fragment of ${moof.length + box.data.length} bytes was left out: ${error.message}`);
@@ -100,38 +101,33 @@ export class Joiner {
     }
   }
 
-  async #addFragment(moof: Bytes, mdat: Box, span: Span | undefined): Promise<void> {
+  async #addFragment(moof: Bytes, mdat: Box): Promise<void> {
     if (this.#moov === null) throw new MediaError("It comes before the description of its tracks.");
-    const part = this.#part;
-    if (part !== null && !this.#continues(part.writer, moof)) {
-      await this.#finishPart();
-    }
-    this.#part ??= await this.#newPart(this.#moov, span);
-    const { writer } = this.#part;
-    const parts = writer.read(moof);
-    if (span === undefined) {
-      await writer.add(parts, moof.length, mdat);
-      return;
-    }
-    const some = cut(parts, moof.length, mdat, this.#tracks, span);
-    if (some !== null) await writer.add(some.parts, 0, some.mdat);
+    const whole = { parts: readFragment(moof, this.#tracks), moofBytes: moof.length, mdat };
+    const { cutter } = this.options;
+    for (const fragment of cutter === undefined ? [whole] : cutter.push(whole)) await this.#write(this.#moov, fragment);
   }
 
-  #continues(writer: MovieWriter, moof: Bytes): boolean {
-    if (this.#moov === null || !writer.hasParametersOf(this.#moov)) return false;
-    const parts = writer.read(moof);
+  async #write(moov: Bytes, { parts, moofBytes, mdat }: Fragment): Promise<void> {
+    if (this.#part !== null && !this.#continues(this.#part.writer, moov, parts)) await this.#finishPart();
+    this.#part ??= await this.#newPart(moov);
+    await this.#part.writer.add(parts, moofBytes, mdat);
+  }
+
+  #continues(writer: MovieWriter, moov: Bytes, parts: readonly TrackFragment[]): boolean {
+    if (!writer.hasParametersOf(moov)) return false;
     if (writer.isAheadOf(parts)) return false;
     const isFull = writer.sizeBytes >= (this.options.maxPartBytes ?? Number.POSITIVE_INFINITY);
     return !isFull || !parts.some((p) => this.#tracks.get(p.trackId)?.handler === "vide" && p.runs[0]?.sync[0] === true);
   }
 
-  async #newPart(moov: Bytes, span: Span | undefined): Promise<Part> {
+  async #newPart(moov: Bytes): Promise<Part> {
     const number = this.#films.length + 1;
     const name = number === 1 ? `${this.options.name}.mp4` : `${this.options.name}-part${number}.mp4`;
     const file = await this.options.create(name);
     try {
       const writer = new MovieWriter(file, moov);
-      if (span !== undefined && !this.#hasShown) writer.showFrom(span.fromS);
+      if (this.options.cutter !== undefined && !this.#hasShown) writer.showFrom(this.options.cutter.shownFromS);
       this.#hasShown = true;
       return { writer, file, name };
     } catch (error) {

@@ -11,12 +11,12 @@ import { Buffers } from "./buffers.ts";
 import { samplesOf, secondOf } from "./cut.ts";
 import { initOf, type Kind, kindOf, mimeOf, TrackFeed } from "./feed.ts";
 import { readFragment } from "./fragments.ts";
+import { firstOf, type Places } from "./places.ts";
 import { readTracks, type Track } from "./tracks.ts";
 
 const AHEAD_S = 25;
 const BEHIND_S = 12;
 const AHEAD_BYTES = 24 << 20;
-const SAME_CLOCK_S = 1; // what two segments may say of one timeline and still mean the same
 const LEAD_IN_S = 8; // how much before the wanted second is kept: for steps back
 const LAG_S = 1; // how far one track may lag before its hole is filled
 const FILL_TO_S = 0.5; // and up to where: what comes late is not covered
@@ -26,6 +26,7 @@ const BATCH_BYTES = 1 << 20;
 export interface Footage {
   readonly segments: readonly Segment[];
   readonly lengthS: number;
+  readonly places: Places;
   plaintext(segment: number): Plaintext;
 }
 
@@ -54,7 +55,6 @@ export class Loader {
   #wake: () => void = () => undefined;
   #feeds = new Map<Kind, TrackFeed>();
   #buffers: Buffers | null = null;
-  #offsetS: number | null = null;
   #appended: { endS: number; bytes: number }[] = [];
   #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | null = null;
 
@@ -146,15 +146,10 @@ export class Loader {
       const kind = track && kindOf(track);
       return track && kind ? [{ track, kind, samples: samplesOf(part, track, moof.length, mdat), part }] : [];
     });
-    const starts = parts.map(({ track, part }) => secondOf(track, part.baseDecodeTime)).filter((s) => s >= -SAME_CLOCK_S);
+    const starts = parts.map(({ track, part }) => secondOf(track, part.baseDecodeTime));
     if (!starts.length || taking.moov === null) return;
-    if (!taking.isBegun) {
-      const rawS = taking.segment.startS - Math.max(0, Math.min(...starts));
-      const isSame = this.#offsetS !== null && Math.abs(rawS - this.#offsetS) < SAME_CLOCK_S;
-      this.#offsetS = isSame ? this.#offsetS : rawS;
-      taking.isBegun = true;
-    }
-    const offsetS = this.#offsetS ?? 0;
+    taking.offsetS ??= this.footage.places.offsetOf(taking.segment.startS, firstOf(starts));
+    const { offsetS } = taking;
     if (!taking.isKept) {
       const isKey = parts.every(({ kind, samples }) => kind === "sound" || samples[0]?.isSync === true);
       if (!isKey || Math.min(...starts) + offsetS < taking.fromS - LEAD_IN_S) {
@@ -275,7 +270,7 @@ class SegmentTaking {
   moov: Bytes | null = null;
   tracks: ReadonlyMap<number, Track> = new Map();
   moof: Bytes | null = null; // waiting for its mdat
-  isBegun = false;
+  offsetS: number | null = null;
   isKept = false;
   readBytes = 0;
   readonly problems: string[] = [];

@@ -7,7 +7,7 @@
  * ISO/IEC 14496-12, 8.2 to 8.7). Nothing is decoded. A gap stays a gap: the sample before it lasts until it ends.
  */
 import { type Box, boxesIn, type Bytes, insideOf, MediaError, payloadOf } from "./boxes.ts";
-import { readFragment, startOf, type TrackFragment } from "./fragments.ts";
+import { startOf, type TrackFragment } from "./fragments.ts";
 import { ascii, box, fullBox, u32, u64 } from "./making.ts";
 import { isLess, minus, plus, type Ratio, secondsOf, unitsOf, ZERO } from "./ratio.ts";
 import { TrackSamples } from "./samples.ts";
@@ -84,11 +84,7 @@ export class MovieWriter {
     });
   }
 
-  read(moof: Bytes): TrackFragment[] {
-    return readFragment(moof, this.#declared);
-  }
-
-  /** From which second of the journey's timeline on the film is shown; before its first sample is taken. */
+  /** From which second of the segment's own timeline on the film is shown; before its first sample is taken. */
   showFrom(seconds: number): void {
     for (const samples of this.#tracks.values()) {
       const { timescale, movieTimescale, delay, mediaStart } = samples.track;
