@@ -9,6 +9,7 @@ import { Refusal } from "./model.ts";
 import type { Checked, Ended, Finding, Journey, Opened, OpenRequest, PickedFile, Plaintext, Progress } from "./model.ts";
 import type { Identity } from "./crypto/age.ts";
 import type { Answer, Asked, Piece, Question } from "./worker.ts";
+import { FOLDER } from "./bundle/manifest.ts";
 // The build puts the worker's text there.
 import source from "bundled:./worker.ts";
 
@@ -98,10 +99,15 @@ class OpenedInWorkers implements Opened {
 
   async check(onProgress: (progress: Progress) => void, signal?: AbortSignal): Promise<Checked> {
     const asked = this.checker.ask({ ask: "check" }, (progress) => onProgress(progress as Progress));
+    asked.catch(() => undefined); // whoever stops it has stopped listening
     if (signal === undefined) return (await asked) as Checked;
     const stopped = new Promise<never>((_, reject) => {
       if (signal.aborted) reject(signal.reason as Error);
-      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      const stop = (): void => {
+        reject(signal.reason as Error);
+        this.checker.ask({ ask: "stop" }).catch(() => undefined); // a worker that is gone has stopped
+      };
+      signal.addEventListener("abort", stop, { once: true });
     });
     return (await Promise.race([asked, stopped])) as Checked;
   }
@@ -156,7 +162,9 @@ class OpenedInWorkers implements Opened {
     const one = this.journeys.find(({ name }) => name === journey);
     const name = one?.segments.find(({ number, isHere }) => number === segment && isHere)?.name;
     if (one === undefined || name === undefined) return null;
-    const path = `/${one.vehicle}/${one.folder}/${name}`;
-    return this.bundle.find((picked) => picked.path.endsWith(path))?.file ?? null;
+    const [top = ""] = this.bundle[0]?.path.split("/") ?? [];
+    const root = top === FOLDER ? top : `${top}/${FOLDER}`;
+    const path = `${root}/${one.vehicle}/${one.folder}/${name}`; // and no other that ends like it
+    return this.bundle.find((picked) => picked.path === path)?.file ?? null;
   }
 }

@@ -191,6 +191,8 @@ export interface Journey {
     readonly when: string;
     readonly reason: string;
     readonly isReleased: boolean;
+    /** SHA-256 (hex) of the file `HOLD` on the recorder: what a release quotes. Empty where the log does not say it. */
+    readonly sha256: string;
   } | null;
   readonly segments: readonly Segment[];
   readonly marks: readonly Mark[];

@@ -21,6 +21,7 @@ export type Question =
       readonly known: KnownTexts;
     }
   | { readonly ask: "check" }
+  | { readonly ask: "stop" }
   | { readonly ask: "log"; readonly journey: string }
   | {
       readonly ask: "decrypt";
@@ -55,6 +56,7 @@ interface Stream {
 const port = self as unknown as Pick<MessagePort, "postMessage" | "addEventListener">;
 const streams = new Map<number, Stream>();
 let bundle: Bundle | null = null;
+let checking: AbortController | null = null;
 
 port.addEventListener("message", ({ data }: MessageEvent<Asked>) => void answer(data));
 
@@ -79,7 +81,11 @@ async function answerTo(question: Question, id: number): Promise<unknown> {
       bundle = await openBundle(question.bundle, question.identities, question.known);
       return { journeys: bundle.journeys, findings: bundle.findings, isInsideChecked: bundle.isInsideChecked };
     case "check":
-      return await bundle?.check((progress) => port.postMessage({ id, progress } satisfies Answer));
+      checking = new AbortController();
+      return await bundle?.check((progress) => port.postMessage({ id, progress } satisfies Answer), checking.signal);
+    case "stop":
+      checking?.abort();
+      return undefined;
     case "log":
       return bundle?.log(question.journey) ?? null;
     case "decrypt": {

@@ -51,12 +51,14 @@ export class Logbook {
   }
 
   /** The newest hold, released or not. */
-  get hold(): { who: string; when: string; reason: string; isReleased: boolean } | null {
+  get hold(): { who: string; when: string; reason: string; isReleased: boolean; sha256: string } | null {
     const last = this.entries.findLast(({ event }) => event === words.HOLD || event === words.RELEASE);
     const hold = this.entries.findLast(({ event }) => event === words.HOLD);
     if (hold === undefined) return null;
     const [who, reason] = [asText(hold.data.get("who")), asText(hold.data.get("reason"))];
-    return { who, when: hold.utc, reason, isReleased: last?.event === words.RELEASE };
+    const sha256 = hold.data.get("hold_sha256");
+    const isReleased = last?.event === words.RELEASE;
+    return { who, when: hold.utc, reason, isReleased, sha256: typeof sha256 === "string" ? sha256 : "" };
   }
 
   /** The oldest frame of a segment; where its entry is lost, the beginning of the journey. */

@@ -66,7 +66,7 @@ export async function readLogs(
   const check = verifyLog(text ?? EMPTY, key, known);
   const strange = check.entries.length > 0 ? stranger(folder, check, key) : null;
   const entries = strange === null ? check.entries : [];
-  const said = strange ?? check.wrong;
+  const said = strange ?? check.wrong ?? (text?.length === 0 ? "holds nothing." : null);
   if (text !== null && said !== null) findings.push(wrong(folder.name, LOG_NAME, said));
   const isWhole = entries.length > 0 && findings.length === 0;
   if (ledgerText !== null && ledgerCheck.wrong !== null) {
