@@ -14,7 +14,10 @@ from recorder.errors import AgeNoMatchError, BundleError
 from recorder.export.bundle import export
 from recorder.export.target import Target
 from recorder.office.bundle import verify
+from recorder.office.contents import look
+from recorder.office.custody import segment_rows, story
 from recorder.office.heads import HEADS_NAME, SeenHead, advance_heads
+from recorder.office.papers import read_papers
 from recorder.office.recorders import Trust, enrol
 from recorder.vault import words
 from recorder.vault.age import X25519Identity, decrypt, encrypt_bytes
@@ -104,6 +107,7 @@ class Catalogue:
             "exit_code": report.exit_code,
             "report": report.as_json(),
             "heads": None if after == before else after,
+            "stories": _stories(self.root / name / "stick", identities),
         }
 
     def write(self) -> Path:
@@ -111,6 +115,19 @@ class Catalogue:
         path = self.root / "cases.json"
         path.write_text(json.dumps(self.cases))
         return path
+
+
+def _stories(stick: Path, identities: list[X25519Identity] | None) -> list[dict[str, Any]]:
+    """What `report` tells of each journey."""
+    papers = read_papers(look(stick), identities, [])
+    entries = [() if one.logs is None else one.logs.entries for one in papers]
+    return [
+        {
+            "moments": [[m.at, m.clock, m.text] for m in story(each)],
+            "segments": [[row.number, row.began, row.ended, row.sha256, list(row.gaps)] for row in segment_rows(each)],
+        }
+        for each in entries
+    ]
 
 
 def _read(path: Path) -> str | None:

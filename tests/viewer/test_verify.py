@@ -50,6 +50,23 @@ def test_the_set_has_good_bundles_and_bad_ones(told: dict[str, tuple[dict[str, A
     assert len(sentences) > 100
 
 
+def test_the_story_is_that_of_the_report(told: dict[str, tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    """Each moment in the same words, each segment with the same times, hash and gaps, whatever the log says."""
+    for name, (python, page) in told.items():
+        for ours, theirs in zip(page.get("stories", ()), python.get("stories", ()), strict=True):
+            assert ours["moments"] == theirs["moments"], name
+            listed = {row[0]: row for row in ours["segments"]}
+            # The page lists what lies there, and what should; the report also what nothing came of.
+            known = [row for row in theirs["segments"] if row[0] in listed]
+            assert [listed[row[0]] for row in known] == known, name
+            assert all(row[0] in listed for row in theirs["segments"] if row[3]), name
+
+
+def test_the_timeline_holds_whatever_the_log_says(told: dict[str, tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    """No mark lies outside of its journey, nothing ends before it begins, no time is endless."""
+    assert [name for name, (_, page) in told.items() if page.get("isInOrder") is False] == []
+
+
 def test_what_is_shown_is_plain(told: dict[str, tuple[dict[str, Any], dict[str, Any]]]) -> None:
     """No line that a bundle has a part in turns around, hides, or goes on for ever: names and texts are escaped."""
     for name, (_, page) in told.items():

@@ -55,7 +55,14 @@ async function said(root: string, one: Case): Promise<unknown> {
     const checked: Checked = await opened.check(() => undefined);
     const { lines, verdict, heads, findings, journeys } = checked;
     const states = journeys.map(({ segments }) => segments.map(({ state }) => state));
-    return { lines, exit_code: verdict.exitCode, heads, findings, states };
+    const stories = journeys.map(({ story, segments }) => ({
+      moments: story.map(({ at, clock, text }) => [at, clock, text]),
+      segments: segments.map(({ number, began, ended, sha256, gaps }) => [number, began, ended, sha256, gaps.map(({ text }) => text)]),
+    }));
+    const isInOrder = journeys.every(({ marks, segments, lengthS }) =>
+      marks.every(({ atS, untilS }) => atS >= 0 && atS <= lengthS && (untilS === null || (untilS >= atS && untilS <= lengthS))) &&
+      segments.every(({ startS, endS }) => Number.isFinite(startS) && (endS === null || endS >= startS)));
+    return { lines, exit_code: verdict.exitCode, heads, findings, states, stories, isInOrder };
   } catch (error) {
     if (error instanceof Refusal) return { refused: error.kind, message: error.message };
     throw error;

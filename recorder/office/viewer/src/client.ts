@@ -1,68 +1,19 @@
 /**
  * The core as the page sees it: in workers, so that nothing it does makes the page wait.
  *
- * Rules: workers come from a text in this very file, for nothing is loaded; a worker that dies ends what waits for it;
- * `close` ends all of them, and with them whatever they knew.
+ * Rules: what a worker knows ends with it; `close` ends all of them.
  */
 
-import { Refusal } from "./model.ts";
-import type { Checked, Ended, Finding, Journey, Opened, OpenRequest, PickedFile, Plaintext, Progress } from "./model.ts";
-import type { Identity } from "./crypto/age.ts";
-import type { Answer, Asked, Piece, Question } from "./worker.ts";
 import { FOLDER } from "./bundle/manifest.ts";
-// The build puts the worker's text there.
-import source from "bundled:./worker.ts";
-
-interface Waiting {
-  resolve(value: unknown): void;
-  reject(error: Error): void;
-  progress(progress: unknown): void;
-}
-
-/** One worker, and the questions that wait for it. */
-class Link {
-  private readonly worker: Worker;
-  private readonly waiting = new Map<number, Waiting>();
-  private count = 0;
-
-  constructor() {
-    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-    this.worker = new Worker(url);
-    URL.revokeObjectURL(url);
-    this.worker.onmessage = ({ data }: MessageEvent<Answer>) => this.take(data);
-    this.worker.onerror = (event) => this.fail(new Error(event.message));
-  }
-
-  ask(question: Question, progress: (progress: unknown) => void = () => undefined): Promise<unknown> {
-    const id = (this.count += 1);
-    return new Promise((resolve, reject) => {
-      this.waiting.set(id, { resolve, reject, progress });
-      this.worker.postMessage({ id, question } satisfies Asked);
-    });
-  }
-
-  close(): void {
-    this.worker.terminate();
-    this.fail(new DOMException("The bundle was closed.", "AbortError"));
-  }
-
-  private take({ id, progress, value, refusal }: Answer): void {
-    const waiting = this.waiting.get(id);
-    if (progress !== undefined) return waiting?.progress(progress);
-    this.waiting.delete(id);
-    if (refusal === undefined) waiting?.resolve(value);
-    else waiting?.reject(refusal.kind === null ? new Error(refusal.message) : new Refusal(refusal.kind, refusal.message));
-  }
-
-  private fail(error: Error): void {
-    for (const waiting of this.waiting.values()) waiting.reject(error);
-    this.waiting.clear();
-  }
-}
+import type { Identity } from "./crypto/age.ts";
+import { asked, Link } from "./link.ts";
+import type { Checked, Ended, Finding, Journey, Opened, OpenRequest, PickedFile, Plaintext, Progress } from "./model.ts";
+import type { Piece } from "./worker.ts";
 
 /** See `Open`. Rejects with a Refusal. */
 export async function open({ bundle, identity, passphrase, known }: OpenRequest): Promise<Opened> {
-  const identities = identity === null ? null : await unlocked(identity, passphrase);
+  const unlock = identity === null ? null : asked({ ask: "unlock", file: identity, passphrase });
+  const identities = (await unlock) as readonly Identity[] | null;
   const checker = new Link();
   try {
     type Told = { readonly journeys: readonly Journey[]; readonly findings: readonly Finding[]; isInsideChecked: boolean };
@@ -71,16 +22,6 @@ export async function open({ bundle, identity, passphrase, known }: OpenRequest)
   } catch (error) {
     checker.close();
     throw error;
-  }
-}
-
-/** In a worker of its own, for that takes 256 MiB, which only its end gives back. */
-async function unlocked(file: Uint8Array, passphrase: string): Promise<readonly Identity[]> {
-  const link = new Link();
-  try {
-    return (await link.ask({ ask: "unlock", file, passphrase })) as readonly Identity[];
-  } finally {
-    link.close();
   }
 }
 

@@ -285,8 +285,10 @@ export interface RegisterEntry {
 export type OrderRequest = {
   readonly authority: Authority;
   readonly vehicle: string;
+  /** Who orders it: 1 to 100 characters, as `reason` 1 to 500. */
+  readonly who: string;
   readonly reason: string;
-  /** ms since 1970. */
+  /** ms since 1970; `expiresMs` 31 days later at most. */
   readonly nowMs: number;
   readonly expiresMs: number;
 } & (

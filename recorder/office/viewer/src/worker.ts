@@ -1,6 +1,6 @@
 /**
- * What runs beside the page: the same file three times, for one bundle. One unlocks the key and is ended, with the
- * quarter of a gigabyte that takes; one opens and checks; one decrypts what is played.
+ * What runs beside the page, the same file several times. For a bundle: one unlocks the key and is ended, with the
+ * quarter of a gigabyte that takes; one opens and checks; one decrypts what is played. For what is signed: one each.
  *
  * Rules: a question has a number and gets one answer, or a refusal; nothing is kept that no question needs any more.
  */
@@ -9,7 +9,18 @@ import { type Bundle, openBundle } from "./core.ts";
 import type { Identity } from "./crypto/age.ts";
 import { readIdentities } from "./crypto/identity.ts";
 import { whenReady } from "./crypto/sodium.ts";
-import { type BlobLike, type Ended, type KnownTexts, type PickedFile, type Plaintext, Refusal } from "./model.ts";
+import { orderFile } from "./give/orders.ts";
+import { withEntry } from "./give/register.ts";
+import {
+  type BlobLike,
+  type Ended,
+  type KnownTexts,
+  type OrderRequest,
+  type PickedFile,
+  type Plaintext,
+  Refusal,
+  type RegisterRequest,
+} from "./model.ts";
 import { plaintextOf } from "./plaintext.ts";
 
 export type Question =
@@ -31,7 +42,9 @@ export type Question =
       readonly fromByte: number;
     }
   | { readonly ask: "next"; readonly stream: number }
-  | { readonly ask: "cancel"; readonly stream: number };
+  | { readonly ask: "cancel"; readonly stream: number }
+  | { readonly ask: "order"; readonly request: OrderRequest }
+  | { readonly ask: "register"; readonly request: RegisterRequest };
 
 /** Of a stream: the next piece, or null and how it ended. */
 export type Piece = { readonly piece: Uint8Array<ArrayBuffer> } | { readonly piece: null; readonly ended: Ended };
@@ -95,6 +108,10 @@ async function answerTo(question: Question, id: number): Promise<unknown> {
     }
     case "next":
       return await next(question.stream);
+    case "order":
+      return await orderFile(question.request);
+    case "register":
+      return await withEntry(question.request, Date.now());
     case "cancel":
       await streams.get(question.stream)?.reader.cancel();
       streams.delete(question.stream);

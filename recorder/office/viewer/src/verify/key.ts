@@ -32,6 +32,11 @@ export class PublicKey {
     return new PublicKey(raw);
   }
 
+  /** Of the 32 bytes. */
+  static of(raw: Bytes): PublicKey {
+    return new PublicKey(raw);
+  }
+
   isSigner(data: Uint8Array, signature: Uint8Array): boolean {
     return isSignedBy(this.raw, data, signature);
   }
