@@ -73,7 +73,7 @@ export class Desk {
     this.element = h(
       "div",
       { class: "desk" },
-      h("header", { class: "bar" },
+      h("header", { class: "top" },
         h("h1", {}, strings.title),
         this.#verdict,
         h("div", { class: "row" },
