@@ -20,7 +20,7 @@ const common = {
   minify: true,
   charset: "ascii",
   target: ["chrome115", "firefox115"],
-  legalComments: "eof",
+  legalComments: "none", // they stand together, behind the page
   logLevel: "warning",
 };
 
@@ -39,9 +39,28 @@ const bundledText = {
   },
 };
 
+/** Of the packages that went into anything that was bundled: the folders of their licences. */
+const packages = new Set();
+
 async function bundled(entry, options) {
-  const result = await build({ ...common, ...options, entryPoints: [entry], plugins: [bundledText] });
+  const result = await build({ ...common, ...options, entryPoints: [entry], plugins: [bundledText], metafile: true });
+  for (const path of Object.keys(result.metafile.inputs)) {
+    const name = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
+    if (name !== undefined) packages.add(name);
+  }
   return result.outputFiles[0].text;
+}
+
+/** The licences of what is in the page, which ask to go along with it. */
+async function licences() {
+  const texts = [...packages].sort().map(async (name) => {
+    const folder = join(here, "node_modules", name);
+    const file = (await readdir(folder)).find((each) => /^licen[cs]e/i.test(each));
+    if (file === undefined) throw new Error(`${name} comes without its licence`);
+    return `${name}\n\n${(await readFile(join(folder, file), "utf8")).trim()}\n`;
+  });
+  const text = (await Promise.all(texts)).join("\n").replaceAll("--", "- -"); // which would end the comment
+  return `<!--\nThis page contains parts of:\n\n${text}-->\n`;
 }
 
 /** `'sha256-…'` of what stands between the tags of an element (CSP level 3, "Does element match source list"). */
@@ -71,7 +90,7 @@ async function page() {
   for (const mark of Object.keys(parts)) {
     if (template.split(mark).length !== 2) throw new Error(`src/ui/index.html must have ${mark} once`);
   }
-  return template.replace(/%(?:CSP|STYLE|SCRIPT)%/g, (mark) => parts[mark]);
+  return template.replace(/%(?:CSP|STYLE|SCRIPT)%/g, (mark) => parts[mark]) + (await licences());
 }
 
 /** Whole or not at all: a build that is cut leaves the page of before. */
