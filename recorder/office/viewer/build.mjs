@@ -83,7 +83,8 @@ function policy(script, style) {
 
 async function page() {
   const template = await readFile(join(here, "src/ui/index.html"), "utf8");
-  const script = (await bundled("src/ui/main.ts", { format: "iife" })).replaceAll("</script", "<\\/script");
+  const code = await bundled("src/ui/main.ts", { format: "iife" });
+  const script = code.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--"); // which would end it, or not
   const css = await build({ ...common, entryPoints: ["src/ui/style.css"] });
   const style = css.outputFiles[0].text;
   const parts = { "%CSP%": policy(script, style), "%STYLE%": style, "%SCRIPT%": script };

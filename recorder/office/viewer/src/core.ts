@@ -188,6 +188,7 @@ function journeyOf(one: Papers, trust: Trust): Journey {
   return {
     name,
     ...shared,
+    vehicleName: one.signed?.vehicle ?? folder.vehicle,
     line: journeyLine(facts),
     ...timelineOf(folder, logs),
     consented: log.consented,

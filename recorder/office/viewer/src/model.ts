@@ -170,7 +170,10 @@ export interface Journey {
   /** What it goes by: its id, or its folder's name where no log tells it. Unique in a bundle. */
   readonly name: string;
   readonly folder: string;
+  /** Its folder's name. */
   readonly vehicle: string;
+  /** As its recorder's configuration has it, which is what orders name; differs where that ends in a dot or a space. */
+  readonly vehicleName: string;
   /** Of the key that signed its manifest; empty where nobody did. */
   readonly fingerprint: string;
   /** By which this office knows that key; empty where it does not. */

@@ -34,7 +34,7 @@ function holdForm(session: Session, journey: Journey, strings: Strings, tasks: T
   const span = h("div", { class: "row", hidden: true }, field(s.from, from), field(s.until, until));
   what.addEventListener("change", () => (span.hidden = what.value !== "span"));
   const vehicle = textInput();
-  vehicle.value = journey.vehicle;
+  vehicle.value = journey.vehicleName;
   const common = commonFields(strings);
   const choice = (): What =>
     what.value === "span" ? { of: "span", fromMs: utcMsOf(from), untilMs: utcMsOf(until) }
@@ -55,7 +55,7 @@ function releaseForm(session: Session, journey: Journey, strings: Strings, tasks
   const common = commonFields(strings);
   const sure = h("input", { type: "checkbox" });
   const make = button({ label: `${s.release}: ${s.make}`, text: s.make }, () =>
-    send(session, strings, tasks, common, { kind: "release", journey, vehicle: journey.vehicle }));
+    send(session, strings, tasks, common, { kind: "release", journey, vehicle: journey.vehicleName }));
   make.disabled = true;
   sure.addEventListener("change", () => (make.disabled = !sure.checked));
   return section(s.release, s.releaseHint, ...common.fields, h("label", { class: "check" }, sure, s.confirm), make);

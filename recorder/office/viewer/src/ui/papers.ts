@@ -58,7 +58,7 @@ export function report(facts: ReportFacts): Page {
 }
 
 function journeyIn(page: Page, journey: Journey): void {
-  page.add("h2", `${journey.vehicle}: journey ${journey.name}`);
+  page.add("h2", `${journey.vehicleName}: journey ${journey.name}`);
   const known = journey.knownAs ? `known to this office as ${journey.knownAs}` : "not known to this office";
   const signer = journey.fingerprint ? `recorder ${journey.fingerprint}, ${known}` : "nobody whose manifest can be read";
   page.add("p", `Signed by ${signer}. ${journey.files} files, ${sizeOf(journey.sizeBytes)}, in folder ${journey.folder} of the stick.`);
