@@ -58,7 +58,7 @@ def build_all() -> None:
 def source(folder: Path) -> Path:
     """What of the checkout an installation needs, as it is now: whoever goes on editing changes no test that runs."""
     for name in ("recorder", "scripts", "config", "systemd"):
-        shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(CHECKOUT / name, folder)
     folder.chmod(0o755)  # as a checkout is: everybody may read it
