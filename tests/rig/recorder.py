@@ -30,7 +30,7 @@ recipients = ["{recipient}"]
 width = {width}
 height = {height}
 fps = 5
-bitrate_bps = {bitrate_bps}
+bitrate_bps = 1000000
 step_down = false
 [microphone]
 {microphone}
@@ -58,7 +58,6 @@ _SIMULATED: dict[str, object] = {
     "camera": SYNTHETIC,
     "width": 320,
     "height": 240,
-    "bitrate_bps": 1_000_000,
     "microphone": SYNTHETIC,
     "panel": "simulated",
     "power": "simulated",
