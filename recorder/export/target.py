@@ -114,6 +114,11 @@ class Target:
             self.size_of(draft.path)  # a folder or link under that name
             with _errors_of(draft.path):
                 draft.temp.rename(draft.path)
+        for draft in drafts:
+            # FAT gives a new name to nothing, and says how long a file is and where it begins only with its inode
+            # (Linux, fs/fat/namei_vfat.c, vfat_rename): pulled out before, the stick has a name and no bytes.
+            with _errors_of(draft.path):
+                _sync(draft.path)
         with _errors_of(drafts[0].path):
             _sync(drafts[0].path.parent)
 

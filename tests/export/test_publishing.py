@@ -30,7 +30,7 @@ def test_in_batches(stick: Path) -> None:
 
 
 def test_one_wait_for_the_folder_and_none_before_the_files(stick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file is synced before any has its name, and the folder after all have."""
+    """Every file is synced before any has its name, and once more with it, which FAT needs; then the folder."""
     target, done, syncing, renaming = Target(stick), list[str](), os.fsync, Path.rename
 
     def fsync(fd: int) -> None:
@@ -46,7 +46,8 @@ def test_one_wait_for_the_folder_and_none_before_the_files(stick: Path, monkeypa
     with target.publishing() as publish:
         for name in "ab":
             publish(target.write(stick / name, [b"x"]))
-    assert done == ["sync .a.part", "sync .b.part", "name a", "name b", f"sync {stick.name}"]
+    named = ["name a", "name b", "sync a", "sync b"]
+    assert done == ["sync .a.part", "sync .b.part", *named, f"sync {stick.name}"]
 
 
 @pytest.mark.parametrize("error", [StoreError("The card cannot be read."), KeyboardInterrupt()])

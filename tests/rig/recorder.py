@@ -30,7 +30,7 @@ recipients = ["{recipient}"]
 width = {width}
 height = {height}
 fps = 5
-bitrate_bps = {bitrate_bps}
+bitrate_bps = 1000000
 step_down = false
 [microphone]
 {microphone}
@@ -58,7 +58,6 @@ _SIMULATED: dict[str, object] = {
     "camera": SYNTHETIC,
     "width": 320,
     "height": 240,
-    "bitrate_bps": 1_000_000,
     "microphone": SYNTHETIC,
     "panel": "simulated",
     "power": "simulated",
@@ -138,11 +137,11 @@ class Recorder:
         return self._entries(f"journeys/{journey}/log.jsonl")
 
     def ledger(self) -> list[dict[str, Any]]:
-        """The entries of the recorder's own log."""
-        return self._entries("ledger.jsonl")
+        """The entries of the recorder's own log, in all its files: it goes on in a new one each month of its clock."""
+        return self._entries("ledger*.jsonl")
 
-    def _entries(self, log: str) -> list[dict[str, Any]]:
-        lines = self.vehicle.guest.read(f"{STORE}/{log}").decode().splitlines()
+    def _entries(self, logs: str) -> list[dict[str, Any]]:
+        lines = self.vehicle.guest.shell(f"cat {STORE}/{logs}").splitlines()
         return [json.loads(line) for line in lines]
 
     def shown(self, name: str) -> str:

@@ -17,7 +17,7 @@ from tests.rig.stick import make_stick
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(7200)]
 
-EVENTS = ["journey-began", "consent", "hold", "run-on", "journey-ended", "export-began"]
+EVENTS = ["journey-began", "consent", "hold", "run-on", "journey-ended", "clock-measured", "export-began"]
 
 
 def test_installed_from_a_checkout_it_runs_as_its_own_user(recorder: Recorder) -> None:
