@@ -1,6 +1,5 @@
 """The office's orders, through the command that systemd runs: beside a recorder, and without one."""
 
-import base64
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,7 @@ import pytest
 from recorder.config import load
 from recorder.errors import NothingHeldError
 from recorder.exporting import export
-from recorder.order import AUTHORITY_PREFIX, ReleaseOrder
+from recorder.order import ReleaseOrder
 from tests.daemon.vehicle import Vehicle
 from tests.export.ordering import Office, answer_to, put
 
@@ -22,8 +21,7 @@ class Depot:
 
     def __init__(self, make_vehicle: Callable[..., Vehicle]) -> None:
         self.office = Office()
-        key = AUTHORITY_PREFIX + base64.b64encode(self.office.public.raw).decode()
-        self.vehicle = make_vehicle(keys=f'authority = "{key}"\nlocal_release = false')
+        self.vehicle = make_vehicle(keys=f'authority = "{self.office.line}"\nlocal_release = false')
         self.stick = self.vehicle.folder / "stick"
         self.stick.mkdir()
         times = (datetime.now(UTC) + timedelta(days=days) for days in (0, 1))

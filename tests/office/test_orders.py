@@ -82,6 +82,8 @@ def test_from_a_hold_of_everything_to_its_release(desk: Desk, segments: list[byt
     """Ordered, registered, followed, answered; copied, verified, released; each step is checked by the next."""
     journey = ended(desk.van, segments)
     assert desk.hold("--all").return_value == 0
+    modes = {path.name: path.stat().st_mode & 0o777 for path in desk.stick.rglob("*")}
+    assert sorted(modes.values()) == [0o644, 0o777, 0o777]  # the recorder is another user
     (line,) = desk.check()[1]
     assert (desk.check()[0], line.split(": ")[1]) == (1, "unanswered")
     assert desk.drive().held == (journey,)
