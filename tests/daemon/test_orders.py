@@ -9,6 +9,7 @@ import pytest
 from recorder.config import load
 from recorder.errors import NothingHeldError
 from recorder.exporting import export
+from recorder.inspection import check
 from recorder.order import ReleaseOrder
 from tests.daemon.vehicle import Vehicle
 from tests.export.ordering import Office, answer_to, put
@@ -44,6 +45,20 @@ class Depot:
 def lamps(vehicle: Vehicle) -> dict[str, str]:
     [shown] = vehicle.panel("state")
     return dict(pair.split("=") for pair in shown.split())
+
+
+def test_check_says_whose_orders_count(make_vehicle: Callable[..., Vehicle]) -> None:
+    """A fitter sees whether the office can reach this recorder, and who else may end a hold."""
+
+    def said(vehicle: Vehicle) -> tuple[bool, str]:
+        [orders] = [one for one in check(load(vehicle.config)).as_json["checks"] if one["name"] == "orders"]
+        return orders["ok"], orders["detail"]
+
+    depot = Depot(make_vehicle)
+    key = f"those of {depot.office.line} (fingerprint {depot.office.public.fingerprint})"
+    assert said(depot.vehicle) == (True, f"{key}; nobody else releases holds")
+    nobody = "no office's count (keys.authority is not set); root may release holds here"
+    assert said(make_vehicle()) == (True, nobody)
 
 
 def test_a_hold_and_its_release_beside_a_recorder(
