@@ -1,7 +1,7 @@
 """The commands of the office: parse, call, print, exit code, like :mod:`recorder.cli`, which has the exit codes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import click
 
 from recorder.cli_printing import AS_JSON, print_view
 from recorder.cli_redact import redact
+from recorder.errors import WrongPassphraseError
 
 RECORDER_KEY = click.option(
     "--recorder", "recorder_key", help="A recorder's public key, or the file that holds it: known for this once."
@@ -61,13 +62,13 @@ def open_(*, bundle: Path, identity: Path, out: Path, keys: Path | None, to: str
     """
     from recorder.office.keys import AUTHORITY_KEY_NAME, load_identities  # noqa: PLC0415
     from recorder.office.open import open_bundle  # noqa: PLC0415
-    from recorder.office.register import OPENED, Register  # noqa: PLC0415
+    from recorder.office.register import OPENED  # noqa: PLC0415
     from recorder.progress import progress_bar  # noqa: PLC0415
 
     ask = cache(ask_passphrase)  # one for both keys
     folder = keys or identity.parent
     identities = load_identities(identity, ask)
-    register = Register.open(folder, ask) if (folder / AUTHORITY_KEY_NAME).exists() else None
+    register = register_of(folder, ask) if (folder / AUTHORITY_KEY_NAME).exists() else None
     said = {"to": to, "reference": reference, "reason": reason, "folder": str(out)}
 
     def enter(journeys: Sequence[str]) -> None:
@@ -155,12 +156,12 @@ def disclose(
     """Make a folder to hand on: films, logs, report, hashes, a page that plays them; and enter it in the register."""
     from recorder.office.disclose import disclose as make_folder  # noqa: PLC0415
     from recorder.office.keys import IDENTITY_NAME, load_identities  # noqa: PLC0415
-    from recorder.office.register import Disclosure, Register  # noqa: PLC0415
+    from recorder.office.register import Disclosure  # noqa: PLC0415
     from recorder.progress import progress_bar  # noqa: PLC0415
 
     ask = cache(ask_passphrase)  # one for both keys
     trust = trust_of(keys, recorder_key)
-    identities, register = load_identities(keys / IDENTITY_NAME, ask), Register.open(keys, ask)
+    identities, register = load_identities(keys / IDENTITY_NAME, ask), register_of(keys, ask)
     with progress_bar("Opening") as show:
         made = make_folder(
             bundle,
@@ -213,6 +214,21 @@ def _identities(path: Path) -> Any:
     from recorder.office.keys import load_identities  # noqa: PLC0415
 
     return load_identities(path, ask_passphrase)
+
+
+def register_of(keys: Path, ask: Callable[[], str]) -> Any:
+    """The register. Where ``ask`` has the identity's passphrase, and the authority key another, that is asked for."""
+    from recorder.office.keys import AUTHORITY_KEY_NAME  # noqa: PLC0415
+    from recorder.office.register import Register  # noqa: PLC0415
+
+    def ask_again() -> str:
+        click.echo(f"{keys / AUTHORITY_KEY_NAME} has a passphrase of its own.", err=True)
+        return ask_passphrase()
+
+    try:
+        return Register.open(keys, ask)
+    except WrongPassphraseError:
+        return Register.open(keys, ask_again)
 
 
 def ask_passphrase() -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from recorder.cli_office import BUNDLE, ask_passphrase, trust_of
+from recorder.cli_office import BUNDLE, ask_passphrase, register_of, trust_of
 from recorder.errors import UsageError
 
 _DAYS = 14
@@ -118,8 +118,7 @@ def _utc(moment: datetime) -> str:
 
 def _give(orders: Any, stick: Path, keys: Path, ask: Any) -> int:
     from recorder.office.orders import give  # noqa: PLC0415
-    from recorder.office.register import Register  # noqa: PLC0415
 
-    for made in give(orders, stick, Register.open(keys, ask)):
+    for made in give(orders, stick, register_of(keys, ask)):
         click.echo(made.sentence)
     return 0

@@ -271,7 +271,7 @@ def load(path: Path, *, places: bool = True) -> Config:
     if "camera.preset" in readable:
         readable |= preset_of(readable["camera.preset"], document.get("camera", ()), "camera.")
     readable = _resolved(readable, path.resolve().parent)
-    faults += [*_recipient_faults(readable), *_retention_faults(readable)]
+    faults += [*_recipient_faults(readable), *_release_faults(readable), *_retention_faults(readable)]
     faults += [*_notice_faults(readable), *_device_faults(readable)]
     faults += _place_faults(readable) if places else ()
     faults += [*_audio_faults(readable), *_pin_faults(readable), *_mixing_faults(readable)]
@@ -294,6 +294,11 @@ def _recipient_faults(readable: Readable) -> Iterator[str]:
             X25519Recipient.parse(text)
         except AgeError as error:
             yield f"keys.recipients[{index}]: {error}"
+
+
+def _release_faults(readable: Readable) -> Iterator[str]:
+    if readable.get("keys.local_release") is False and readable.get("keys.authority") is None:
+        yield "keys.local_release: is false, and without keys.authority no order counts: nobody could end a hold."
 
 
 def _retention_faults(readable: Readable) -> Iterator[str]:

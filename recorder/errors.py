@@ -31,6 +31,10 @@ class UsageError(RecorderError, ValueError):
     exit_code = 2
 
 
+class WrongPassphraseError(UsageError):
+    """A passphrase does not open the key that it was typed for."""
+
+
 # --- capture -----------------------------------------------------------------------------------------------------
 
 

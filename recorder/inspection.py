@@ -12,7 +12,8 @@ from typing import Any
 from recorder.assembly import recipients_of
 from recorder.config import Config
 from recorder.control import ask
-from recorder.errors import NotRunningError, RecorderError
+from recorder.errors import NotRunningError, OrderError, RecorderError
+from recorder.order import authority_key
 from recorder.presets import PRESETS, day_bytes
 from recorder.runtime import Runtime
 from recorder.timekeeping import SystemClock, iso_utc
@@ -176,6 +177,7 @@ def check(config: Config) -> View:
         Finding("configuration", ok=True, detail=f"vehicle {config.vehicle}, audio {config.audio.mode}"),
         _check_key(config),
         *(_check_recipient(recipient) for recipient in recipients_of(config)),
+        _check_orders(config),
         _check_store(config),
         _check_logs(config),
         _check_slot(config),
@@ -216,6 +218,20 @@ def _check_key(config: Config) -> Finding:
 
 def _check_recipient(recipient: X25519Recipient) -> Finding:
     return Finding("recipient", ok=True, detail=f"{recipient.text} (fingerprint {recipient.fingerprint})")
+
+
+def _check_orders(config: Config) -> Finding:
+    """Whose orders count, and who else may end a hold."""
+    root = "root may release holds here" if config.keys.local_release else "nobody else releases holds"
+    if config.keys.authority is None:
+        return Finding("orders", ok=True, detail=f"no office's count (keys.authority is not set); {root}")
+    try:
+        key = authority_key(config.keys.authority)
+    except OrderError as error:
+        return Finding("orders", ok=False, detail=f"keys.authority: {error}")
+    return Finding(
+        "orders", ok=True, detail=f"those of {config.keys.authority} (fingerprint {key.fingerprint}); {root}"
+    )
 
 
 def _check_store(config: Config) -> Finding:

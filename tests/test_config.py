@@ -322,6 +322,16 @@ def test_recipients(folder: Path) -> None:
     assert secret[:30] not in "".join(said)
 
 
+def test_somebody_can_end_a_hold(folder: Path) -> None:
+    """Root, or an office whose orders count."""
+    never = changed(keys=f'recipients = ["{RECIPIENT}"]\nlocal_release = false')
+    assert faults(folder, never) == [
+        "keys.local_release: is false, and without keys.authority no order counts: nobody could end a hold."
+    ]
+    authority = f'authority = "cabin-authority-1:{"A" * 43}="'
+    assert not loaded(folder, never.replace("local_release", f"{authority}\nlocal_release")).keys.local_release
+
+
 def test_clips_that_are_not_there(folder: Path) -> None:
     """Each device names its own; a folder is no clip; without a clip there must be one to take the sound from."""
     assert faults(folder, changed(camera='kind = "file"', microphone='kind = "file"')) == [

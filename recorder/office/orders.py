@@ -8,6 +8,7 @@ in ``recorder/export/README.md``.
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -129,6 +130,7 @@ def give(orders: Sequence[Order], stick: Path, register: Register) -> tuple[Made
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_new(path, data)
+            _open_to_all(path)
         except OSError as error:
             raise OutputError(
                 f"{path} cannot be written: {error.strerror or error}; use another stick. The register has the order "
@@ -161,6 +163,14 @@ def exit_code_of(answers: Sequence[Answered]) -> int:
     if "unknown" in verdicts:
         return 4
     return 0 if verdicts <= {"applied"} else 1
+
+
+def _open_to_all(order: Path) -> None:
+    """On ext4 the recorder is another user than the office: it must read the order, and write its answer beside it."""
+    with suppress(OSError):  # other filesystems of sticks know no owners, and may say so
+        order.chmod(0o644)
+        for folder in (order.parent, order.parent.parent):
+            folder.chmod(0o777)
 
 
 def _said(kind: str, vehicle: str, ordering: Ordering) -> dict[str, Any]:

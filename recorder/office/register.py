@@ -14,7 +14,7 @@ from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from recorder.errors import UsageError
+from recorder.errors import UsageError, WrongPassphraseError
 from recorder.office.keys import AUTHORITY_KEY_NAME
 from recorder.timekeeping import SystemClock
 from recorder.vault.diskio import disk_errors
@@ -135,7 +135,8 @@ def _authority(path: Path, ask_passphrase: Callable[[], str]) -> DeviceKey:
     try:
         private = serialization.load_pem_private_key(pem, passphrase)
     except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
-        raise UsageError(f"The passphrase does not open {path}, or it is no key of keygen's; try again.") from error
+        refusal = f"The passphrase does not open {path}, or it is no key of keygen's; try again."
+        raise WrongPassphraseError(refusal) from error
     if not isinstance(private, Ed25519PrivateKey):
         raise UsageError(f"{path} is not the authority key that keygen made; name the folder with the office's keys.")
     return DeviceKey(private)

@@ -1,6 +1,5 @@
 """The office's orders, through the command that systemd runs: beside a recorder, and without one."""
 
-import base64
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,8 @@ import pytest
 from recorder.config import load
 from recorder.errors import NothingHeldError
 from recorder.exporting import export
-from recorder.order import AUTHORITY_PREFIX, ReleaseOrder
+from recorder.inspection import check
+from recorder.order import ReleaseOrder
 from tests.daemon.vehicle import Vehicle
 from tests.export.ordering import Office, answer_to, put
 
@@ -22,8 +22,7 @@ class Depot:
 
     def __init__(self, make_vehicle: Callable[..., Vehicle]) -> None:
         self.office = Office()
-        key = AUTHORITY_PREFIX + base64.b64encode(self.office.public.raw).decode()
-        self.vehicle = make_vehicle(keys=f'authority = "{key}"\nlocal_release = false')
+        self.vehicle = make_vehicle(keys=f'authority = "{self.office.line}"\nlocal_release = false')
         self.stick = self.vehicle.folder / "stick"
         self.stick.mkdir()
         times = (datetime.now(UTC) + timedelta(days=days) for days in (0, 1))
@@ -46,6 +45,20 @@ class Depot:
 def lamps(vehicle: Vehicle) -> dict[str, str]:
     [shown] = vehicle.panel("state")
     return dict(pair.split("=") for pair in shown.split())
+
+
+def test_check_says_whose_orders_count(make_vehicle: Callable[..., Vehicle]) -> None:
+    """A fitter sees whether the office can reach this recorder, and who else may end a hold."""
+
+    def said(vehicle: Vehicle) -> tuple[bool, str]:
+        [orders] = [one for one in check(load(vehicle.config)).as_json["checks"] if one["name"] == "orders"]
+        return orders["ok"], orders["detail"]
+
+    depot = Depot(make_vehicle)
+    key = f"those of {depot.office.line} (fingerprint {depot.office.public.fingerprint})"
+    assert said(depot.vehicle) == (True, f"{key}; nobody else releases holds")
+    nobody = "no office's count (keys.authority is not set); root may release holds here"
+    assert said(make_vehicle()) == (True, nobody)
 
 
 def test_a_hold_and_its_release_beside_a_recorder(

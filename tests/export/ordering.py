@@ -1,5 +1,6 @@
 """The office in tests of orders: its authority key, orders made with it, and what a recorder answers."""
 
+import base64
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from recorder.export.obeying import Obeyed, Obeying, write_answers
 from recorder.export.target import Target
 from recorder.order import (
     ANSWER_SUFFIX,
+    AUTHORITY_PREFIX,
     ORDER_FORMAT,
     ORDER_SUFFIX,
     HoldOrder,
@@ -46,6 +48,11 @@ class Office:
     @property
     def public(self) -> PublicKey:
         return PublicKey(self.key.public_key().public_bytes_raw())
+
+    @property
+    def line(self) -> str:
+        """For ``[keys] authority``."""
+        return AUTHORITY_PREFIX + base64.b64encode(self.public.raw).decode()
 
     def said(self, **other: Any) -> dict[str, Any]:
         """What every order says, where it is not said otherwise."""

@@ -318,6 +318,27 @@ def test_a_hold_on_an_older_journey_does_not_light_the_lamp_of_this_one() -> Non
     assert not script.journey.held
 
 
+def test_an_order_holds_as_a_press_does_and_answers_none() -> None:
+    """The lamp is lit and it is said; a press that is not durable yet goes on waiting for its own answer."""
+    script = recording()
+    script.tell(on.HoldPressed())
+    assert script.tell(on.HeldByOrder((ID, "older"))) == [do.Say(Phrase.HELD)]
+    assert (script.journey.held, script.journey.hold_pending) == (True, True)
+    other = recording()
+    other.tell(on.HeldByOrder(("older",)))
+    assert not other.journey.held
+    assert other.tell(on.OrderRefused()) == [do.Say(Phrase.ORDER_REFUSED)]
+    parked = Script()
+    parked.tell(on.HeldByOrder(("older",)))
+    assert parked.journey.held
+
+
+def test_an_order_that_holds_this_journey_begins_its_sound() -> None:
+    """As the press of hold would, where sound is recorded for its sake."""
+    script = recording(audio="on-hold")
+    assert script.tell(on.HeldByOrder((ID,))) == [do.Say(Phrase.HELD), *BEGAN]
+
+
 def test_a_released_hold_puts_the_lamp_out() -> None:
     """Only the release of this journey's hold does."""
     script = recording()

@@ -82,6 +82,8 @@ def test_from_a_hold_of_everything_to_its_release(desk: Desk, segments: list[byt
     """Ordered, registered, followed, answered; copied, verified, released; each step is checked by the next."""
     journey = ended(desk.van, segments)
     assert desk.hold("--all").return_value == 0
+    modes = {path.name: path.stat().st_mode & 0o777 for path in desk.stick.rglob("*")}
+    assert sorted(modes.values()) == [0o644, 0o777, 0o777]  # the recorder is another user
     (line,) = desk.check()[1]
     assert (desk.check()[0], line.split(": ")[1]) == (1, "unanswered")
     assert desk.drive().held == (journey,)
@@ -116,6 +118,23 @@ def test_one_passphrase_for_both_keys(desk: Desk, segments: list[bytes]) -> None
     office = ("--keys", desk.keys, "--stick", desk.stick)
     released = desk.type("order", "release", desk.stick, "--journey", journey, *WHY, *office, typed=f"{PASSPHRASE}\n")
     assert (released.return_value, released.output.count("Passphrase")) == (0, 1)
+
+
+def test_a_deputy_has_a_passphrase_for_each_key(desk: Desk, segments: list[bytes]) -> None:
+    """The identity is their own, the authority's key the lead's: where one passphrase does not fit, it is asked for."""
+    authority = load_pem_private_key((desk.keys / "authority.key").read_bytes(), None)
+    locked = BestAvailableEncryption(b"the lead's")
+    (desk.keys / "authority.key").write_bytes(authority.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
+    identity = age.encrypt_bytes(desk.van.identity.text.encode(), [age.ScryptRecipient(PASSPHRASE, log_n=8)])
+    (desk.keys / "identity.txt").write_bytes(age.armor(identity))
+    journey = ended(desk.van, segments)
+    desk.van.store.hold(journey, "driver", "hold button")
+    desk.van.export(desk.stick, journey)
+    office = ("--keys", desk.keys, "--stick", desk.stick)
+    asked = ("order", "release", desk.stick, "--journey", journey, *WHY, *office)
+    assert desk.type(*asked, typed=f"{PASSPHRASE}\nthe lead's\n").return_value == 0
+    wrong = desk.type(*asked, typed=f"{PASSPHRASE}\nnobody's\n")
+    assert getattr(wrong.exception, "exit_code", 0) == 2
 
 
 def test_a_copy_that_is_not_attested_releases_nothing(desk: Desk, segments: list[bytes]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from recorder.vault.age import X25519Identity
+from tests.export.ordering import Office
 from tests.systemd import rootfs
 from tests.systemd.container import Container
 
@@ -22,6 +23,7 @@ vehicle = "VAN-1"
 path = "/var/lib/cabin-recorder/store"
 [keys]
 recipients = ["{recipient}"]
+authority = "{authority}"
 [camera]
 kind = "synthetic"
 width = 320
@@ -58,9 +60,16 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def configuration(office: Path) -> str:
-    """A whole configuration, with the office's recipient."""
-    return CONFIG.format(recipient=X25519Identity.parse(office.read_text().strip()).recipient.text)
+def orders() -> Office:
+    """Whose orders the recorder follows."""
+    return Office()
+
+
+@pytest.fixture(scope="session")
+def configuration(office: Path, orders: Office) -> str:
+    """A whole configuration, with the office's recipient and authority."""
+    recipient = X25519Identity.parse(office.read_text().strip()).recipient.text
+    return CONFIG.format(recipient=recipient, authority=orders.line)
 
 
 BEHAVIOUR = pytest.mark.parametrize(

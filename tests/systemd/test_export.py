@@ -8,11 +8,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.export.ordering import Office, answer_to
 from tests.systemd.conftest import BEHAVIOUR
 from tests.systemd.container import Container, drop_in
 
@@ -149,16 +151,26 @@ def test_a_stick_that_is_in_use_is_not_said_to_be_free(vehicle: Container, make_
     ]
 
 
-def test_without_a_recorder_the_copy_is_the_same(
-    vehicle: Container, make_stick: Callable[..., Stick], tmp_path: Path
+def test_without_a_recorder_orders_and_copy_are_the_same(
+    vehicle: Container, make_stick: Callable[..., Stick], orders: Office, tmp_path: Path
 ) -> None:
-    """Nobody is there to be told; the unit does not mind."""
-    vehicle.held_journey()
+    """Nobody is there to be told; the unit follows the office's order in its sandbox, and copies what that holds."""
+    vehicle.record()
     vehicle.out("systemctl", "stop", "cabin-recorder.service")
-    stick = make_stick(*EXT4)
+    content, now = tmp_path / "content", datetime.now(UTC)
+    issued, expires = (f"{now + timedelta(days=days):%Y-%m-%dT%H:%M:%S}.000Z" for days in (0, 1))
+    order = orders.hold(vehicle="VAN-1", issued=issued, expires=expires)
+    orders.put(content, order, vehicle="VAN-1")
+    for path in content.rglob("*"):
+        path.chmod(0o644 if path.is_file() else 0o777)  # as the office leaves it
+    stick = make_stick(*EXT4, content=content)
     done = stick.plug_into(vehicle)
     assert done.returncode == 0, done.stderr + vehicle.log(f"cabin-recorder-export@{stick.name}.service")
-    assert len(list(stick.read(tmp_path).rglob("manifest.json"))) == 1
+    bundle = stick.read(tmp_path)
+    assert len(list(bundle.rglob("manifest.json"))) == 1
+    answer = answer_to(bundle, order.number, "VAN-1")
+    assert answer is not None
+    assert (answer.outcome, answer.said) == ("applied", "1 journey is held.")
 
 
 def test_somebody_elses_stick_is_left_alone(vehicle: Container, make_stick: Callable[..., Stick]) -> None:

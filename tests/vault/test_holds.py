@@ -10,6 +10,7 @@ from recorder.vault.age import X25519Identity
 from recorder.vault.deletion import delete_segments
 from recorder.vault.journal import read_entries
 from recorder.vault.logbook import HoldInfo
+from recorder.vault.mending import mend_hold
 from recorder.vault.pruner import Pruner
 from recorder.vault.records import clear_headers
 from recorder.vault.retention import Policy, Reason, Verdict
@@ -55,6 +56,19 @@ def test_what_is_not_held_cannot_be_released(store: Store, journey_id: str) -> N
     with pytest.raises(StoreError, match="is not held"):
         store.release(journey_id, "office", "by mistake")
     assert events(store, journey_id)[2:] == []
+
+
+def test_what_was_held_again_in_the_middle_of_a_release_stays(store: Store, journey_id: str) -> None:
+    """A release cut before its second step, then a press of hold: no start finishes the release behind its back."""
+    store.hold(journey_id, "panel", "button")
+    path = store.journeys_path / journey_id / "HOLD"
+    hold = path.read_bytes()
+    store.release(journey_id, "office", "copied", "ab" * 16)
+    path.write_bytes(hold)  # as if it had not been removed yet
+    store.hold(journey_id, "panel", "button")
+    assert mend_hold(store, journey_id) is None
+    assert store.journey(journey_id).held
+    assert path.exists()
 
 
 def test_removing_the_file_releases_nothing(store: Store, journey_id: str) -> None:
