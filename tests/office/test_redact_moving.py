@@ -10,6 +10,7 @@ from tests.office.test_redact import is_grey, part
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_no_frame_flashes_a_face(tmp_path: Path) -> None:
     """Of more than 200 faces in 140 frames none is less than nine tenths covered; where each is, is known."""
     path = tmp_path / "street.mp4"
