@@ -16,6 +16,7 @@ import click
 
 from recorder import __version__
 from recorder.cli_office import COMMANDS
+from recorder.cli_orders import order
 from recorder.cli_printing import AS_JSON, print_view
 from recorder.config import load
 from recorder.errors import ConfigError, RecorderError
@@ -161,7 +162,7 @@ def export(target: Path, journey_ids: tuple[str, ...], told_later: bool, config_
     from recorder.progress import copy_bars  # noqa: PLC0415
 
     with copy_bars() as show:
-        report = exporting.export(config, target, journey_ids, show, tells_end=not told_later)
+        report = exporting.export(config, target, journey_ids, show, click.echo, tells_end=not told_later)
     for line in report.lines:
         click.echo(line)
     return report.exit_code
@@ -223,7 +224,7 @@ def panel(lines: tuple[str, ...], config_path: Path) -> int:
 # --- in the office, and anywhere ---------------------------------------------------------------------------------
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, order):
     cli.add_command(_command)
 
 

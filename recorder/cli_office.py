@@ -1,6 +1,7 @@
 """The commands of the office: parse, call, print, exit code, like :mod:`recorder.cli`, which has the exit codes."""
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import click
 
 from recorder.cli_printing import AS_JSON, print_view
+from recorder.cli_redact import redact
 
 RECORDER_KEY = click.option(
     "--recorder", "recorder_key", help="A recorder's public key, or the file that holds it: known for this once."
@@ -48,14 +50,34 @@ def recipient(identity: Path, checks: bool) -> int:
 @BUNDLE
 @click.option("-i", "--identity", required=True, type=click.Path(path_type=Path), help="The office's identity.txt.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Where the films go.")
-def open_(bundle: Path, identity: Path, out: Path) -> int:
-    """Decrypt, check and join the journeys of BUNDLE: one MP4 a journey, and its log."""
+@KEYS
+@click.option("--to", default="this office", show_default=True, help="Who looks at it; for the register.")
+@click.option("--reference", default="", help="Of the police, or of an access request; for the register.")
+@click.option("--reason", default="to look at it", show_default=True, help="Why; for the register.")
+def open_(*, bundle: Path, identity: Path, out: Path, keys: Path | None, to: str, reference: str, reason: str) -> int:
+    """Decrypt, check and join the journeys of BUNDLE: one MP4 a journey, and its log; and enter it in the register.
+
+    Where it was stopped, the same command goes on.
+    """
+    from recorder.office.keys import AUTHORITY_KEY_NAME, load_identities  # noqa: PLC0415
     from recorder.office.open import open_bundle  # noqa: PLC0415
+    from recorder.office.register import OPENED, Register  # noqa: PLC0415
     from recorder.progress import progress_bar  # noqa: PLC0415
 
-    identities = _identities(identity)
+    ask = cache(ask_passphrase)  # one for both keys
+    folder = keys or identity.parent
+    identities = load_identities(identity, ask)
+    register = Register.open(folder, ask) if (folder / AUTHORITY_KEY_NAME).exists() else None
+    said = {"to": to, "reference": reference, "reason": reason, "folder": str(out)}
+
+    def enter(journeys: Sequence[str]) -> None:
+        if register is not None:
+            register.note(OPENED, said | {"journeys": list(journeys)})
+
     with progress_bar("Opening") as show:
-        report = open_bundle(bundle, identities, out, show)
+        report = open_bundle(bundle, identities, out, show, enter)
+    if register is None:
+        click.echo(f"note  This is in no register, for {folder} has no {AUTHORITY_KEY_NAME}; name its folder (--keys).")
     for line in report.lines:
         click.echo(line)
     return report.exit_code
@@ -90,7 +112,7 @@ def verify(bundle: Path, recorder_key: str | None, identity: Path | None, keys: 
     from recorder.office.heads import advance_heads  # noqa: PLC0415
 
     folder = keys or (identity.parent if identity is not None else None)
-    trust = _trust(folder, recorder_key)
+    trust = trust_of(folder, recorder_key)
     report = verify_bundle(bundle, trust, None if identity is None else _identities(identity))
     if as_json:
         click.echo(json.dumps(report.as_json(), indent=2))
@@ -112,7 +134,7 @@ def report(bundle: Path, recorder_key: str | None, identity: Path, keys: Path | 
     """Write a page for printing: what BUNDLE holds, how it was checked, what happened. Exit codes as of verify."""
     from recorder.office.report import write_report  # noqa: PLC0415
 
-    checked = write_report(bundle, _trust(keys or identity.parent, recorder_key), _identities(identity), out)
+    checked = write_report(bundle, trust_of(keys or identity.parent, recorder_key), _identities(identity), out)
     for line in checked.lines:
         click.echo(line)
     click.echo(f"Written: {out}")
@@ -136,8 +158,8 @@ def disclose(
     from recorder.office.register import Disclosure, Register  # noqa: PLC0415
     from recorder.progress import progress_bar  # noqa: PLC0415
 
-    ask = cache(_ask_passphrase)  # one for both keys
-    trust = _trust(keys, recorder_key)
+    ask = cache(ask_passphrase)  # one for both keys
+    trust = trust_of(keys, recorder_key)
     identities, register = load_identities(keys / IDENTITY_NAME, ask), Register.open(keys, ask)
     with progress_bar("Opening") as show:
         made = make_folder(
@@ -161,16 +183,26 @@ def register(keys: Path, as_json: bool) -> int:
     """Show who was given what; exit 3 where a line is not as it was written."""
     from recorder.office.register import Register  # noqa: PLC0415
 
-    return print_view(Register.open(keys, _ask_passphrase).check(), as_json)
+    return print_view(Register.open(keys, ask_passphrase).check(), as_json)
 
 
-COMMANDS = (keygen, recipient, open_, enrol, verify, report, disclose, register)
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def viewer(folder: Path) -> int:
+    """Put the newest viewer.html into FOLDER, the one with the office's keys."""
+    from recorder.office.page import renew_page  # noqa: PLC0415
+
+    click.echo(f"Written: {renew_page(folder)}. Double-click it; it needs no installation and no network.")
+    return 0
+
+
+COMMANDS = (keygen, recipient, open_, enrol, verify, report, disclose, redact, register, viewer)
 
 
 # --- helpers -----------------------------------------------------------------------------------------------------
 
 
-def _trust(keys: Path | None, recorder_key: str | None) -> Any:
+def trust_of(keys: Path | None, recorder_key: str | None) -> Any:
     """What is known in the folder of keys, and the recorder that was named for this once."""
     from recorder.office.recorders import Trust, load_recorder_key  # noqa: PLC0415
 
@@ -180,8 +212,9 @@ def _trust(keys: Path | None, recorder_key: str | None) -> Any:
 def _identities(path: Path) -> Any:
     from recorder.office.keys import load_identities  # noqa: PLC0415
 
-    return load_identities(path, _ask_passphrase)
+    return load_identities(path, ask_passphrase)
 
 
-def _ask_passphrase() -> str:
+def ask_passphrase() -> str:
+    """From the terminal, unseen."""
     return str(click.prompt("Passphrase", hide_input=True))

@@ -22,6 +22,7 @@ class Phrase(Enum):
     NOTHING_TO_HOLD = "nothing-to-hold"
     IMPAIRED = "impaired"
     FAILED = "failed"
+    ORDER_REFUSED = "order-refused"
     EXPORT_DONE = "export-done"
     NOTHING_TO_EXPORT = "nothing-to-export"
     EXPORT_FAILED = "export-failed"

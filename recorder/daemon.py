@@ -251,6 +251,7 @@ class Daemon:
             "status": lambda request: request.answer(**self._status()),
             "hold": self._answer_hold,
             "release": self._answer_release,
+            "orders": self._answer_orders,
             **dict.fromkeys(copying.COMMANDS, self._answer_export),
         }
         answer = answers.get(request.command)
@@ -297,6 +298,19 @@ class Daemon:
         journey, reason = str(request.arguments["journey"]), str(request.arguments["reason"])
         self._parts.may_release(request.peer_uid)
         self._parts.clerk.release_asked(request, journey, reason)
+
+    def _answer_orders(self, request: ControlRequest) -> None:
+        """Orders are carried out by the process that copies; here lamps and voice learn of it."""
+        held, released = (tuple(map(str, request.arguments[name])) for name in ("held", "released"))
+        refused = int(request.arguments["refused"])
+        log.info("orders: %d journeys held, %d released, %d orders refused", len(held), len(released), refused)
+        for journey in released:
+            self._happen(on.HoldReleased(journey))
+        if held:
+            self._happen(on.HeldByOrder(held))
+        if refused:
+            self._happen(on.OrderRefused())
+        request.answer()
 
     def _answer_export(self, request: ControlRequest) -> None:
         """A copy runs in a process of its own; here it is only shown and said."""

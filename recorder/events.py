@@ -71,6 +71,18 @@ class HoldDurable:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldByOrder:
+    """An order of the office's, brought on a stick, is carried out: ``journeys`` are held, durably."""
+
+    journeys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRefused:
+    """A stick brought orders that the recorder does not follow; the ledger has the reasons."""
+
+
+@dataclass(frozen=True, slots=True)
 class HoldReleased:
     """The hold on ``journey`` was released by the office or on the command line."""
 
@@ -181,6 +193,8 @@ Event = (
     | HoldPressed
     | HoldAllPressed
     | HoldDurable
+    | HeldByOrder
+    | OrderRefused
     | HoldReleased
     | FirstDurable
     | DurableStale

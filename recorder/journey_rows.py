@@ -202,6 +202,17 @@ def hold_durable(j: Journey, e: on.HoldDurable) -> Outcome:
     return j, (do.Say(Phrase.HELD if e.journeys else Phrase.NOTHING_TO_HOLD),)
 
 
+def held_by_order(j: Journey, e: on.HeldByOrder) -> Outcome:
+    """As a hold that is durable; a press that waits for its own goes on waiting."""
+    ours = j.journey in e.journeys if j.current else bool(e.journeys)
+    return replace(j, held=j.held or ours), (do.Say(Phrase.HELD),)
+
+
+def order_refused(j: Journey, _: on.OrderRefused) -> Outcome:
+    """Said, so that the office is asked; nothing else changes."""
+    return j, (do.Say(Phrase.ORDER_REFUSED),)
+
+
 def hold_released(j: Journey, e: on.HoldReleased) -> Outcome:
     """The office let go of a hold: where sound was recorded for its sake, no more is."""
     return replace(j, held=j.held and e.journey != j.journey), ()

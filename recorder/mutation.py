@@ -11,6 +11,7 @@ from recorder.assembly import open_store, policy_of, require_release_allowed
 from recorder.config import Config
 from recorder.control import ask
 from recorder.errors import NotRunningError
+from recorder.ownership import become_owner
 from recorder.runtime import Runtime
 from recorder.timekeeping import SystemClock
 from recorder.vault.pruner import Pruner
@@ -56,10 +57,4 @@ def prune(config: Config) -> Pruned:
 
 def _become_owner(config: Config) -> None:
     """Root acts as the store's owner from here on: what root creates the recorder could not read."""
-    if os.geteuid() != 0 or not config.store.path.exists():
-        return
-    owner = config.store.path.stat()
-    if owner.st_uid != 0:
-        os.setgroups([])
-        os.setegid(owner.st_gid)
-        os.seteuid(owner.st_uid)
+    become_owner(config.store.path)

@@ -6,7 +6,7 @@ runs is told after the stick was let go (``cabin-recorder-export@.service``), fo
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -31,6 +31,11 @@ class Teller:
         self._target = str(target)
         self._tells_end = tells_end
         self._next_s = 0.0
+
+    def orders(self, held: Sequence[str], released: Sequence[str], refused: int) -> None:
+        """What came of the office's orders: ids of journeys, and how many were refused. Nothing to tell is not told."""
+        if held or released or refused:
+            tell(self._socket, "orders", held=list(held), released=list(released), refused=refused)
 
     def began(self) -> None:
         """The copy begins."""

@@ -10,6 +10,11 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is; speed is what scripts/bench measures.
+settings.register_profile("cabin-recorder", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("cabin-recorder")
 
 # Of reasons, as the tests give them.
 BEYOND = (

@@ -6,7 +6,6 @@ it never is. What cannot be used is left out, counted and said; what follows it 
 or a timeline that begins anew, begin another part.
 """
 
-import errno
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import BinaryIO
 from recorder.errors import AgeError, MediaError
 from recorder.mp4 import Box, BoxSplitter
 from recorder.office.movie import MovieWriter
+from recorder.office.output import rename_to_new
 
 _BUFFER_BYTES = 1 << 20
 
@@ -34,14 +34,14 @@ class Movie:
 class Joiner:
     """Writes ``<folder>/<name>.mp4``, and ``<name>-part2.mp4`` and so on where one file cannot hold it all.
 
-    A context manager: what was not finished is removed.
+    A context manager: what has no name by its end is removed. All parts get their names together, by :meth:`finish`.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
         self._name = name
         self._part: _Part | None = None
-        self._movies: list[Movie] = []
+        self._whole: list[_Part] = []
         self._moov: bytes | None = None  # of the segment being taken
         self._moof: bytes | None = None  # waiting for its mdat
 
@@ -51,9 +51,8 @@ class Joiner:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._part is not None:
-            self._part.discard()
-            self._part = None
+        for part in (*self._whole, *([] if self._part is None else [self._part])):
+            part.discard()
 
     def add_segment(self, pieces: Iterable[bytes]) -> tuple[str, ...]:
         """Take one segment's plaintext; what was wrong with it, a sentence each. OSError where the disk refuses."""
@@ -76,7 +75,9 @@ class Joiner:
     def finish(self) -> tuple[Movie, ...]:
         """Name what is written; empty where no sample came. OSError where the disk refuses."""
         self._finish_part()
-        return tuple(self._movies)
+        movies = tuple(part.publish() for part in self._whole)
+        self._whole.clear()
+        return movies
 
     def _take(self, box: Box) -> Iterator[str]:
         if box.kind == "moov":
@@ -102,14 +103,15 @@ class Joiner:
         part.writer.add(moof, mdat)
 
     def _part_name(self) -> str:
-        return f"{self._name}.mp4" if not self._movies else f"{self._name}-part{len(self._movies) + 1}.mp4"
+        return f"{self._name}.mp4" if not self._whole else f"{self._name}-part{len(self._whole) + 1}.mp4"
 
     def _finish_part(self) -> None:
         part, self._part = self._part, None
         if part is None:
             return
         if part.writer.sample_count:
-            self._movies.append(part.finish())
+            part.finish()
+            self._whole.append(part)
         else:
             part.discard()
 
@@ -123,30 +125,28 @@ class _Part:
         self._temp.unlink(missing_ok=True)
         fd = os.open(self._temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         self._file: BinaryIO = os.fdopen(fd, "wb", _BUFFER_BYTES)
+        self._duration_s = Fraction(0)
         try:
             self.writer = MovieWriter(self._file, moov)
         except MediaError:
             self.discard()
             raise
 
-    def finish(self) -> Movie:
+    def finish(self) -> None:
         try:
-            duration_s = self.writer.finish()
+            self._duration_s = self.writer.finish()
             self._file.flush()
             os.fsync(self._file.fileno())
-            _rename_to_new(self._temp, self._path)
         except BaseException:
             self.discard()
             raise
         self._file.close()
-        return Movie(self._path, duration_s, self.writer.sample_count)
+
+    def publish(self) -> Movie:
+        """Give what is finished its name."""
+        rename_to_new(self._temp, self._path)
+        return Movie(self._path, self._duration_s, self.writer.sample_count)
 
     def discard(self) -> None:
         self._file.close()
         self._temp.unlink(missing_ok=True)
-
-
-def _rename_to_new(temp: Path, path: Path) -> None:
-    if os.path.lexists(path):  # no filesystem of a stick has a rename that refuses
-        raise FileExistsError(errno.EEXIST, f"{path.name} is in the way")
-    temp.rename(path)

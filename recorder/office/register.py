@@ -1,10 +1,11 @@
-"""The disclosure register: who was given what, when, why; each line signed by the office's authority key, and chained.
+"""The disclosure register: who saw or was given what, when, why, and what recorders were ordered to do.
 
 It is a log like those of a recorder (the vault's README, "A log, byte by byte"), in ``register.jsonl`` beside the keys,
-and checked in the same way. Rules: a line is durable before anybody is told that it is there; nothing is ever removed.
+and checked in the same way: each line is signed by the office's authority key, and chained. Rules: a line is durable
+before anybody is told that it is there; nothing is ever removed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,17 @@ from recorder.vault.verification import verify_log
 
 REGISTER_NAME = "register.jsonl"
 DISCLOSED = "disclosed"
+OPENED = "opened"
+ORDERED = "ordered"
+REDACTED = "redacted"
+
+
+_SAID = {
+    DISCLOSED: ("to", "reference", "reason"),
+    OPENED: ("to", "reference", "reason"),
+    REDACTED: ("to", "reference", "reason"),
+    ORDERED: ("vehicle", "kind", "number", "who", "reason"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +94,29 @@ class Register:
         """Enter a disclosure. ``files``: SHA-256 (hex) by name. UsageError where something is empty; StoreError."""
         if disclosure.missing:
             raise UsageError(f"The register needs to know {', '.join(disclosure.missing)}; nothing was entered.")
+        who = {"to": disclosure.to, "reference": disclosure.reference, "reason": disclosure.reason}
+        return self.note(DISCLOSED, {**who, "journeys": list(journeys), "verdict": verdict, "files": files})
+
+    def note(self, event: str, data: Mapping[str, Any]) -> Entry:
+        """Enter anything else that is to be known later. StoreError; then it is not there."""
         if not self._path.exists():
             self._journal.create()
-        who = {"to": disclosure.to, "reference": disclosure.reference, "reason": disclosure.reason}
-        return self._journal.append(DISCLOSED, {**who, "journeys": list(journeys), "verdict": verdict, "files": files})
+        return self._journal.append(event, data)
+
+    def sign(self, data: bytes) -> bytes:
+        """As the authority; ``data`` begins with a line that names its kind."""
+        return self._key.sign(data)
+
+    def add_redaction(self, source: tuple[str, str], files: dict[str, str], given: Disclosure | None) -> Entry:
+        """Enter a redacted copy. ``source``: name and SHA-256 (hex) of the film; ``files``: SHA-256 by name.
+
+        ``given``: to whom, where it was made for somebody. UsageError where something in it is empty; StoreError.
+        """
+        if given is not None and given.missing:
+            raise UsageError(f"The register needs to know {', '.join(given.missing)}; nothing was entered.")
+        who = {} if given is None else {"to": given.to, "reference": given.reference, "reason": given.reason}
+        film = {"name": source[0], "sha256": source[1]}
+        return self.note(REDACTED, {**who, "source": film, "files": files})
 
     def check(self) -> RegisterReport:
         """Every line, proven. StoreError where it cannot be read."""
@@ -113,5 +144,9 @@ def _authority(path: Path, ask_passphrase: Callable[[], str]) -> DeviceKey:
 def _line(entry: Entry) -> str:
     journeys = entry.data.get("journeys")
     names = ", ".join(map(str, journeys)) if isinstance(journeys, list) else ""
-    said = (str(entry.data.get(name, "")) for name in ("to", "reference", "reason"))
-    return f"{entry.seq}  {entry.utc[:19]}Z  {'; '.join(said)}: {names}"
+    source, nobody = entry.data.get("source"), ""
+    if entry.event == REDACTED and isinstance(source, dict):
+        names, nobody = f"a redacted copy of {source.get('name', '')}", "given to nobody yet"
+    said = "; ".join(str(entry.data[name]) for name in _SAID.get(entry.event, ("reason",)) if name in entry.data)
+    kind = "" if entry.event == DISCLOSED else f"{entry.event}: "
+    return f"{entry.seq}  {entry.utc[:19]}Z  {kind}{said or nobody}: {names}"

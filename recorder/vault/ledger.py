@@ -100,6 +100,27 @@ def carried_by(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     return tuple(_parsed(lines)) if isinstance(lines, list) else ()
 
 
+def orders_in(entries: Iterable[Entry]) -> frozenset[str]:
+    """The numbers of the office's orders that these entries call carried out, or that were before the first of them."""
+    numbers: set[str] = set()
+    for entry in entries:
+        told = entry.data.get("orders") if entry.event == words.LEDGER_CONTINUED else None
+        numbers.update(number for number in (told if isinstance(told, list) else ()) if isinstance(number, str))
+        number = entry.data.get("number") if entry.event == words.ORDER_APPLIED else None
+        numbers.update([number] if isinstance(number, str) else [])
+    return frozenset(numbers)
+
+
+def order_entry(ledger: Path, number: str) -> Entry | None:
+    """The entry that says that the order with this number was carried out; None where the ledger has none. StoreError.
+
+    Where the file with that entry is gone, it is the one that carries the number on.
+    """
+    needle = number.encode("ascii", "replace")
+    lines = (line for line in complete_lines(b"".join(read_files(ledger)))[0] if needle in line)
+    return next((entry for entry in readable(lines)[0] if number in orders_in([entry])), None)
+
+
 def summed_up(entry: Entry) -> Iterator[tuple[str, str]]:
     """The journeys and the heads of their logs that a summary of the ledger names."""
     heads = entry.data.get("heads") if entry.event in (words.RECOVERED, words.LEDGER_CONTINUED) else None

@@ -85,6 +85,10 @@ class Logbook:
                 return entry
         return None
 
+    def is_about_order(self, event: str, order: str) -> bool:
+        """Whether there is an entry ``event`` (hold or release) that the office's order with this number asked for."""
+        return any(entry.event == event and entry.data.get("order") == order for entry in self.entries)
+
     def first_of(self, number: int) -> Instant | None:
         """The oldest frame of a segment; where its entry is lost, the beginning of the journey, which is older."""
         return self._frame(self.opened.get(number), "first_boottime_ns") or self.first

@@ -98,11 +98,11 @@ def mend_hold(store: Store, journey_id: str) -> str | None:
         if not (path / HOLD_NAME).exists():
             return None
         log, hold_sha256 = _logbook(path), hold_hash(path / HOLD_NAME)
-        release = log.about_hold(words.RELEASE, hold_sha256)
-        if release is not None:
+        release, held = (log.about_hold(event, hold_sha256) for event in (words.RELEASE, words.HOLD))
+        if release is not None and (held is None or held.seq < release.seq):  # else somebody held it again since
             store.remove_hold(journey_id, str(release.data.get("who")), str(release.data.get("reason")))
             return words.RELEASE
-        if log.about_hold(words.HOLD, hold_sha256) is not None:
+        if held is not None:
             return None
         hold = read_hold(path / HOLD_NAME).info
         store.log_hold(journey_id, hold.who, hold.reason)

@@ -12,7 +12,7 @@ from pathlib import Path
 from recorder.timekeeping import NS_PER_S, Instant
 from recorder.vault import diskio, words
 from recorder.vault.entries import Entry, complete_lines, readable
-from recorder.vault.ledger import WayBack, carried_by, older_files, older_path, read_files
+from recorder.vault.ledger import WayBack, carried_by, older_files, older_path, orders_in, read_files
 from recorder.vault.store import Store
 
 A_MONTH_S = 30 * 86_400
@@ -37,6 +37,7 @@ def look_after_ledger(store: Store) -> tuple[str, ...]:
                 "heads": [list(head) for head in way_back.heads.items()],
                 "carried": [entry.line.decode("ascii") for entry in carried],
                 "era": _era(entries),
+                "orders": sorted(orders_in(entries)),
             }
             store.ledger.go_on_in_new_file(older_path(ledger, entries[0].seq), words.LEDGER_CONTINUED, data)
         return _remove_old_files(store, now)

@@ -184,10 +184,11 @@ class Store:
 
     # --- holds ---------------------------------------------------------------------------------------------------
 
-    def hold(self, journey_id: str, who: str, reason: str) -> None:
+    def hold(self, journey_id: str, who: str, reason: str, order: str | None = None) -> None:
         """Keep a journey until it is released; every call is logged. NoSuchJourneyError, StoreError.
 
         Its headers lie in the clear when this returns; those that nobody can have any more are named in the log.
+        ``order``: the number of the office's order that asks for it.
         """
         with self.lock(), diskio.disk_errors(f"{journey_id} cannot be held"):
             path = self._path_of(journey_id)
@@ -198,12 +199,14 @@ class Store:
                 headers, lost = self.headers.get_all(path, numbers)
                 hold = render_hold(journey_id, (who, reason), self.clock.now(), headers)
                 diskio.create_file(path / HOLD_NAME, hold)
-            self.log_hold(journey_id, who, reason, lost)
+            self.log_hold(journey_id, who, reason, lost, order)
 
-    def log_hold(self, journey_id: str, who: str, reason: str, lost: Sequence[str] = ()) -> None:
+    def log_hold(
+        self, journey_id: str, who: str, reason: str, lost: Sequence[str] = (), order: str | None = None
+    ) -> None:
         """Say in log and ledger that the ``HOLD`` that is there holds. The second half of :meth:`hold`."""
         hold_sha256 = hold_hash(self._path_of(journey_id) / HOLD_NAME)
-        lacks = {"lost": list(lost), "deleted": self._deleted(journey_id)}
+        lacks = {"lost": list(lost), "deleted": self._deleted(journey_id), "order": order}
         data = {"who": who, "reason": reason, "hold_sha256": hold_sha256}
         self.log(journey_id).append(words.HOLD, data | {name: what for name, what in lacks.items() if what})
         self.note_in_ledger(words.HOLD, journey_id, who=who, reason=reason)
@@ -215,16 +218,18 @@ class Store:
         empty = {number for number, entry in log.torn.items() if not entry.data.get("size_bytes")}
         return sorted(set(log.opened) - empty - {segment.number for segment in journey.segments})
 
-    def release(self, journey_id: str, who: str, reason: str) -> None:
-        """End a hold: the next sweep judges by age. NoSuchJourneyError; StoreError, also where it is not held."""
+    def release(self, journey_id: str, who: str, reason: str, order: str | None = None) -> None:
+        """End a hold: the next sweep judges by age. NoSuchJourneyError; StoreError, also where it is not held.
+
+        ``order``: as of :meth:`hold`.
+        """
         with self.lock(), diskio.disk_errors(f"{journey_id} cannot be released"):
             if not self.journey(journey_id).held:
                 raise StoreError(f"{journey_id} is not held; there is nothing to release.")
             path = self._path_of(journey_id) / HOLD_NAME
             hold_sha256 = hold_hash(path) if path.exists() else None
-            self.log(journey_id).append(
-                words.RELEASE, {"who": who, "reason": reason, "hold_sha256": hold_sha256, "headers": "stay-clear"}
-            )
+            data = {"who": who, "reason": reason, "hold_sha256": hold_sha256, "headers": "stay-clear"}
+            self.log(journey_id).append(words.RELEASE, data | ({} if order is None else {"order": order}))
             self.remove_hold(journey_id, who, reason)
 
     def remove_hold(self, journey_id: str, who: str, reason: str) -> None:

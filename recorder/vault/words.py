@@ -31,6 +31,8 @@ CLOCK_ERA: Final = "clock-era"
 POWERED: Final = "powered"
 LEDGER_CONTINUED: Final = "ledger-continued"
 LEDGER_DROPPED: Final = "ledger-dropped"
+ORDER_APPLIED: Final = "order-applied"
+ORDER_REFUSED: Final = "order-refused"
 
 # --- both
 LOG_TORN: Final = "log-torn"

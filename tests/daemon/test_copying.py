@@ -263,6 +263,6 @@ def test_broken_off_by_hand(make_vehicle: Callable[..., Vehicle]) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        export(load(vehicle.config), vehicle.folder / "stick", (), interrupted)
+        export(load(vehicle.config), vehicle.folder / "stick", (), interrupted, print)
     assert vehicle.status()["export"] is None
     assert failures(vehicle) == ["The copy was broken off."]

@@ -22,6 +22,7 @@ path = "store"
 runtime = "runtime"
 [keys]
 recipients = ["{recipient}"]
+{keys}
 [camera]
 kind = "{camera}"
 {clip}
@@ -57,6 +58,7 @@ class Vehicle:
         self.identity_path.write_text(self.identity.text + "\n")
         values = {
             "recipient": self.identity.recipient.text,
+            "keys": "",
             "camera": "synthetic",
             "clip": "",
             "audio": "",

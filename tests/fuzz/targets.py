@@ -5,6 +5,7 @@ than to survive (one text for one value, nothing unauthenticated), the target as
 leave no files. ``corpus/<target>`` holds a few small files to begin from, every one of which must pass too.
 """
 
+import base64
 import itertools
 import shutil
 import tempfile
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from recorder import config, manifest
 from recorder.capture import annexb
@@ -24,6 +27,7 @@ from recorder.mp4 import BoxSplitter, read_fragment, read_tracks
 from recorder.office.join import Joiner
 from recorder.office.keys import load_identities
 from recorder.office.recorders import Trust
+from recorder.order import ANSWER_CONTEXT, ORDER_CONTEXT, read_answer, read_order, render_order
 from recorder.runtime import Runtime
 from recorder.vault import age, bech32
 from recorder.vault.age_header import FILE_KEY_BYTES, render
@@ -47,6 +51,9 @@ IDENTITY = age.X25519Identity.parse(
 )  # C2SP age.md, whose example it is; all age files of the corpus are for it
 RECORDER = PublicKey.parse((CORPUS / "recorder.pub").read_text("ascii"))
 """Whose key signed the logs of the corpus; the private half is gone."""
+ORDERING, ANSWERING = (Ed25519PrivateKey.from_private_bytes(bytes(range(first, first + 32))) for first in (0, 32))
+"""Who signed the orders and the answers of the corpus, which are those of ``tests/export/order-vectors.json``."""
+AUTHORITY = PublicKey(ORDERING.public_key().public_bytes_raw())
 JOURNEY = "20261122T131148Z-0123"
 _MEMORY = "/dev/shm"  # noqa: S108 - only directories of tempfile's own in it
 
@@ -225,6 +232,23 @@ def manifest_file(data: bytes) -> None:
     manifest.parse(data)
 
 
+def order_file(data: bytes) -> None:
+    """An order, altered as it lies there; and what is said in it, signed by a careless office. It has one meaning."""
+    sign = ORDERING.sign
+    said = data.rpartition(b',"sig":"')[0] + b"}"
+    signed = said[:-1] + b',"sig":"' + base64.b64encode(sign(ORDER_CONTEXT + said)) + b'"}\n'
+    taken = read_order(signed, AUTHORITY)
+    assert read_order(render_order(taken, sign), AUTHORITY) == taken
+    assert read_order(data, AUTHORITY) == taken
+
+
+def order_answer(data: bytes) -> None:
+    """A recorder's answer to one, likewise."""
+    said = data.rpartition(b',"sig":"')[0] + b"}"
+    read_answer(said[:-1] + b',"sig":"' + base64.b64encode(ANSWERING.sign(ANSWER_CONTEXT + said)) + b'"}\n')
+    read_answer(data)
+
+
 def recorders_file(data: bytes) -> None:
     """The recorders that the office has enrolled."""
     _folder_of_keys("recorders.toml", data)
@@ -318,7 +342,17 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
                 device_key,
                 public_key,
             ),
-            *(manifest_file, recorders_file, ledger_heads, configuration, control_line, consent_file, stick),
+            *(
+                manifest_file,
+                order_file,
+                order_answer,
+                recorders_file,
+                ledger_heads,
+                configuration,
+                control_line,
+                consent_file,
+                stick,
+            ),
             *(mp4, movie, padding, h264),
         )
     }

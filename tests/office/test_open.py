@@ -8,10 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from recorder.cli import cli
 from recorder.errors import AgeNoMatchError, BundleError, OutputError, UsageError
 from recorder.office import join
+from recorder.office.keys import keygen
 from recorder.office.open import OpenReport, open_bundle
+from recorder.office.register import Register
 from recorder.vault.age import X25519Identity
 from tests.export.van import Van, flip, names_in
 from tests.office.probe import picture_hashes, probe
@@ -52,6 +56,59 @@ def test_a_journey_becomes_a_film_and_its_log(van: Van, stick: Path, journey: st
     assert van.store.log(journey).path.read_bytes().startswith(log)
     assert report.lines == (f"{out / journey}.mp4: 6.0 s", f"{out / journey}.log.jsonl")
     assert {path.stat().st_mode & 0o777 for path in out.iterdir()} == {0o600}
+
+
+def test_what_was_stopped_goes_on(van: Van, stick: Path, segments: list[bytes], out: Path) -> None:
+    """Ctrl-C in the second journey: the first is whole, nothing is half-named; the next run opens the second alone."""
+    first, second = (van.held_journey(segments[0]) for _ in range(2))
+    van.export(stick, first, second)
+    size_bytes = sum(path.stat().st_size for path in van.folder(stick, first).glob("*.mp4.age"))
+
+    def stop(done_bytes: int, _total_bytes: int) -> None:
+        if done_bytes > size_bytes:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_bundle(stick, [van.identity], out, stop)
+    assert names_in(out) == [f"{first}.log.jsonl", f"{first}.mp4"]
+    made = (out / f"{first}.mp4").stat()
+    told: list[tuple[int, int]] = []
+    entered: list[str] = []
+    report = open_bundle(stick, [van.identity], out, lambda *counts: told.append(counts), entered.extend)
+    assert (report.exit_code, entered, {total for _, total in told}) == (0, [second], {size_bytes})
+    assert report.lines[0] == f"{first}: its film is there already, from an earlier run."
+    assert names_in(out) == sorted(f"{one}.{kind}" for one in (first, second) for kind in ("log.jsonl", "mp4"))
+    now = (out / f"{first}.mp4").stat()
+    assert (now.st_ino, now.st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
+    assert (open_bundle(stick, [van.identity], out, stop, entered.extend).exit_code, entered) == (0, [second])
+
+
+def test_opening_is_entered_before_anything_is_opened(
+    van: Van, stick: Path, journey: str, out: Path, tmp_path: Path
+) -> None:
+    """Who looked at what, when and why; where there is no authority key beside the identity, that is said."""
+    keygen(tmp_path / "keys", None)
+    identity = tmp_path / "keys" / "identity.txt"
+    identity.write_text(van.identity.text)
+    asked = [*("open", stick, "-i", identity, "-o", out), *("--reference", "SAR 7", "--reason", "an access request")]
+    opened = CliRunner().invoke(cli, list(map(str, asked)), standalone_mode=False)
+    assert (opened.return_value, "note" in opened.output) == (0, False)
+    (entry,) = Register.open(tmp_path / "keys", str).check().entries
+    assert (entry.event, entry.data) == (
+        "opened",
+        {
+            "to": "this office",
+            "reference": "SAR 7",
+            "reason": "an access request",
+            "journeys": [journey],
+            "folder": str(out),
+        },
+    )
+    alone = tmp_path / "identity.txt"
+    alone.write_text(van.identity.text)
+    asked = ["open", stick, "-i", alone, "-o", tmp_path / "again"]
+    opened = CliRunner().invoke(cli, list(map(str, asked)), standalone_mode=False)
+    assert (opened.return_value, f"note  This is in no register, for {tmp_path} has no" in opened.output) == (0, True)
 
 
 def test_progress_counts_to_the_end(van: Van, stick: Path, journey: str, out: Path) -> None:
@@ -248,7 +305,7 @@ def test_a_full_disk_leaves_nothing_half_named(van: Van, stick: Path, journey: s
         patch.setattr(join.MovieWriter, "add", full)
         with pytest.raises(OutputError, match="No space left on device; what is there is whole"):
             open_(van, stick, out)
-    assert names_in(out) == [f"{journey}.log.jsonl"]
+    assert names_in(out) == []
 
 
 def test_a_stick_pulled_out_midway_gives_what_was_read(van: Van, stick: Path, journey: str, out: Path) -> None:

@@ -54,7 +54,8 @@ def test_a_month_is_a_file(store: Store, journey_id: str, clock: FakeClock) -> N
     (first,) = read_entries(store.ledger.path)
     began = complete_lines(before)[0][-1].decode()
     assert (first.event, first.seq) == (words.LEDGER_CONTINUED, 3)
-    assert first.data == {"heads": [[journey_id, store.log(journey_id).head]], "carried": [began], "era": 1}
+    told = {"heads": [[journey_id, store.log(journey_id).head]], "carried": [began], "era": 1, "orders": []}
+    assert first.data == told
     assert whole_ledger(store.ledger.path).startswith(before)
     assert store.ledger.append("after", {}).seq == 4
     assert_logs_sound(store, store.key)
