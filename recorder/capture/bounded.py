@@ -41,10 +41,16 @@ class BoundedQueue(Generic[Item]):
                 return False
             self._items.append((item, size_bytes))
             self._waiting_bytes += size_bytes
-            if ring and not self._rung:
+        if ring:
+            self.ring()
+        return True
+
+    def ring(self) -> None:
+        """Wake whoever waits, or will next wait."""
+        with self._lock:
+            if not self._rung:
                 self._rung = True
                 self._bell.release()
-            return True
 
     def wait(self, timeout_s: float) -> None:
         """Wait until somebody rings, or has rung since the last time; so long at most."""

@@ -73,6 +73,7 @@ class CardWriter:
         self._open: dict[int, SegmentSink] = {}  # oldest first
         self._waiting_marks: dict[int, Durable] = {}
         self._failures = 0
+        self._handed_over = False  # and not yet told
         self._round_s = time.monotonic()
         self._waiting_since_s: float | None = None  # for the card
         self.thread = threading.Thread(target=self._run, name="capture-card", daemon=True)
@@ -91,8 +92,15 @@ class CardWriter:
         self._queue.put(_Begin(number, first_ns))
 
     def write(self, number: int, data: bytes, mark: Durable) -> bool:
-        """Append to a segment; False, and nothing taken, where too much waits already."""
-        return self._queue.put(_Write(number, data, mark), len(data))
+        """Append to a segment; False, and nothing taken, where too much waits already. Takes effect by :meth:`go`."""
+        self._handed_over = True
+        return self._queue.put(_Write(number, data, mark), len(data), ring=False)
+
+    def go(self) -> None:
+        """What was written may be taken now: a thread that is woken earlier only waits for the one that woke it."""
+        if self._handed_over:
+            self._handed_over = False
+            self._queue.ring()
 
     def finish(self, number: int, reason: str, facts: SegmentFacts) -> None:
         """Seal a segment."""

@@ -29,6 +29,10 @@ class Card(Protocol):
         """Append to it; False where too much waits already."""
         ...
 
+    def go(self) -> None:
+        """What was written may be taken now."""
+        ...
+
     def finish(self, number: int, reason: str, facts: SegmentFacts) -> None:
         """Seal it."""
         ...

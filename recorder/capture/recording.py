@@ -269,6 +269,7 @@ class Recording:
         self._watch_card()
         if self._sound_wanted and self._quiet_ns >= SOUND_LATE_NS:
             self._fill()
+        self._card.go()
 
     def segment_lost(self, number: int, retry_after_s: float, durable: Durable) -> None:
         """The card failed in segment ``number``. What is not ``durable`` counts as lost."""
@@ -327,10 +328,11 @@ class Recording:
 
     def _check_room(self) -> None:
         """Where the card was too slow for a fragment, its segment ends before it."""
-        segments = [segment for segment in (self._previous, self._current) if segment is not None]
-        if any(segment.refused for segment in segments):
-            for segment in segments:
-                segment.seal("fault")
+        previous, current = self._previous, self._current
+        if (current is not None and current.refused) or (previous is not None and previous.refused):
+            for segment in (previous, current):
+                if segment is not None:
+                    segment.seal("fault")
             self._previous = self._current = None
             self._draining = True
 

@@ -6,6 +6,7 @@ H.264 at 4 Mb/s and at 176 x 144. A cell that cannot be trusted makes the whole 
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,17 @@ _FLASH_ABOVE = 200  # brighter than any bar or wave
 _SPEED = 2  # dots a frame
 _PERIOD = 256
 _GRAIN, _JUMP = 20, 97  # noise as of a camera, elsewhere in every frame: an encoder must have something to do
+
+
+def _waves(top: int, bottom: int, width: int) -> Plane:
+    """Lines ``top`` to ``bottom`` of waves that repeat themselves after _PERIOD dots; one at a time, to save memory."""
+    sine = np.sin(2 * np.pi * np.arange(_PERIOD) / _PERIOD)
+    across = np.arange(_PERIOD)
+    waves = np.empty((bottom - top, width), np.uint8)
+    for down in range(top, bottom):
+        line = 90 + 35 * (sine[(across + down) % _PERIOD] + sine[(2 * across - 5 * down) % _PERIOD])
+        waves[down - top] = np.resize(line.astype(np.uint8), width)
+    return waves
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +83,10 @@ class TestCard:
         self._waves_top = height // 5 * 3 // 2 * 2
         for plane in self._still[1:]:
             plane[self._waves_top // 2 :] = _NEUTRAL
-        down, across = np.mgrid[self._waves_top : height, : width + _PERIOD]
-        waves = np.sin(2 * np.pi * (across + down) / _PERIOD) + np.sin(2 * np.pi * (2 * across - 5 * down) / _PERIOD)
-        self._waves: Plane = (90 + 35 * waves).astype(np.uint8)  # repeat themselves after _PERIOD dots
-        self._grain = np.random.default_rng(0).integers(0, _GRAIN, self._waves.shape, np.uint8)
+        self._waves = _waves(self._waves_top, height, width + _PERIOD)
+        noise = random.Random(0)  # noqa: S311 - noise for an encoder, always the same; numpy's own costs 3 MB
+        grain = np.frombuffer(noise.randbytes(self._waves.size), np.uint8) % np.uint8(_GRAIN)
+        self._grain: Plane = grain.reshape(self._waves.shape)
 
     def draw(self, planes: tuple[Plane, Plane, Plane], counter: int, *, flash: bool) -> None:
         """Draw frame ``counter`` (0 to 2^32 - 1); white where ``flash``."""

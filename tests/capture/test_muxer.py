@@ -67,7 +67,7 @@ def test_the_header_declares_what_will_come(
     assert {track.timescale for track in tracks.values()} <= {90_000, 48_000}
 
 
-def test_a_fragment_is_complete_at_90_ms_of_picture_and_says_exactly_what_is_in_it() -> None:
+def test_a_fragment_is_complete_at_120_ms_of_picture_and_says_exactly_what_is_in_it() -> None:
     mp4 = writer()
     begin = ORIGIN + S
     packets = [picture(begin + n * FRAME_NS, key=n == 0) for n in range(3)]

@@ -51,6 +51,7 @@ class FakeCard:
         self.segments: dict[int, Written] = {}
         self.room = True
         self.half_drained = True
+        self.told = 0
         self.stalled = False
 
     def begin(self, number: int, first_ns: int) -> None:
@@ -62,6 +63,9 @@ class FakeCard:
             self.segments[number].data += data
             self.segments[number].marks.append(mark)
         return self.room
+
+    def go(self) -> None:
+        self.told += 1
 
     def finish(self, number: int, reason: str, facts: SegmentFacts) -> None:
         self.segments[number].reason, self.segments[number].facts = reason, facts

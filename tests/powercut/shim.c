@@ -1,7 +1,7 @@
 /* Stops a process below Python: at its n-th system call that changes the card, whichever thread makes it.
  *
  * Loaded by LD_PRELOAD; does nothing until cut_arm() is called. Counted are calls that concern files below one
- * folder: write, pwrite, fsync, fdatasync, ftruncate, rename, unlink, mkdir, rmdir, and open where it creates.
+ * folder: write, pwrite, fsync, fdatasync, ftruncate, fallocate, rename, unlink, mkdir, rmdir, and open where it creates.
  * What then happens (how):
  *   KILL    the process dies by SIGKILL before the call
  *   HALF    the same, but of a write the first half is out
@@ -148,6 +148,13 @@ int ftruncate(int fd, off_t size) {
     if (cut.how && is_ours(fd) && fails("ftruncate", NO_ROOM, NULL)) return -1;
     return REAL(ftruncate)(fd, size);
 }
+
+int fallocate(int fd, int mode, off_t offset, off_t size) {
+    if (cut.how && is_ours(fd) && fails("fallocate", ROOM, NULL)) return -1;
+    return REAL(fallocate)(fd, mode, offset, size);
+}
+
+int fallocate64(int fd, int mode, off64_t offset, off64_t size) { return fallocate(fd, mode, offset, size); }
 
 int ftruncate64(int fd, off64_t size) { return ftruncate(fd, size); }
 

@@ -136,7 +136,7 @@ def test_three_chunks_are_synced_as_soon_as_they_are_written(
     for _ in range(3):
         clock.advance(0.35)
         writer.maintain(clock.now_ns)
-    assert len(syncs) == 10  # the last fragment waited for its chunk, and was padded
+    assert len(syncs) == 11  # two chunks, and the last fragment, which waited for its chunk and was padded
 
 
 def test_room_is_reserved_and_what_is_left_of_it_given_back(
