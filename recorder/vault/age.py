@@ -44,6 +44,7 @@ __all__ = [
     "CHUNK_BYTES",
     "FILE_KEY_BYTES",
     "NONCE_BYTES",
+    "SEALED_CHUNK_BYTES",
     "TAG_BYTES",
     "Identity",
     "Readable",
@@ -64,7 +65,7 @@ __all__ = [
 CHUNK_BYTES = 65536
 NONCE_BYTES = 16
 TAG_BYTES = 16
-_SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES
+SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES
 _MORE, _LAST = b"\x00", b"\x01"
 
 
@@ -188,9 +189,9 @@ def _unwrap(header: Header, identities: Sequence[Identity]) -> bytes:
 def _chunks(reader: ByteReader, aead: ChaCha20Poly1305) -> Iterator[bytes]:
     counter = 0
     while True:
-        sealed = reader.take(_SEALED_CHUNK_BYTES)
+        sealed = reader.view(SEALED_CHUNK_BYTES)
         nonce = counter.to_bytes(11, "big")
-        is_full = len(sealed) == _SEALED_CHUNK_BYTES
+        is_full = len(sealed) == SEALED_CHUNK_BYTES
         if is_full and (chunk := _opened(aead, nonce + _MORE, sealed)) is not None:
             yield chunk
             counter += 1
@@ -211,7 +212,7 @@ def _chunks(reader: ByteReader, aead: ChaCha20Poly1305) -> Iterator[bytes]:
         raise AgePayloadError("Something was appended to this file; what was released is good.")
 
 
-def _opened(aead: ChaCha20Poly1305, nonce: bytes, sealed: bytes) -> bytes | None:
+def _opened(aead: ChaCha20Poly1305, nonce: bytes, sealed: bytes | memoryview) -> bytes | None:
     try:
         return aead.decrypt(nonce, sealed, None)
     except InvalidTag:

@@ -1,7 +1,7 @@
 """Makes what `scripts/bench open` opens: ``python -m tests.bench.sealing FOLDER``. A process of its own, see there.
 
-``identity.txt``; ``<size>.age``, random bytes; ``stick``, a bundle of one journey as a recorder exports it, its
-pictures and sounds random bytes, for nothing here decodes them.
+``identity.txt``; ``<size>.age``, random bytes; ``stick``, a bundle of one journey as a recorder exports it: minutes at
+4 Mb/s with sound in fragments of a quarter second, its pictures and sounds random bytes, for nothing here decodes them.
 """
 
 import os
@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from recorder.capture.boxes import VIDEO_HZ, Run, Sample, fragment, initialisation
+from recorder.capture.boxes import AAC_FRAME, SOUND_BPS, SOUND_HZ, VIDEO_HZ, Run, Sample, fragment, initialisation
 from recorder.capture.ports import VideoFormat
 from recorder.vault import age
 from tests.export.van import Van
 
 MB = 1_000_000
-SEGMENTS, FRAGMENTS, FRAMES, FRAME_BYTES = 20, 200, 10, 25_000  # 20 times 50 MB; 6 Mb/s at 30 frames a second
-FRAME_TICKS = VIDEO_HZ // 30
+SEGMENTS = 33  # of a minute: 1 GB
+FRAGMENTS, FPS, FRAME_BYTES = 240, 30, 16_500
+AAC_BYTES = SOUND_BPS * AAC_FRAME // SOUND_HZ // 8
 PARAMETER_SETS = b"\0\0\0\1\x67\x42\xc0\x1f\xda\0\0\0\1\x68\xce\x38\x80"
 
 
@@ -35,14 +36,21 @@ def sealed(path: Path, size_bytes: int, recipient: age.X25519Recipient) -> None:
 
 def segments() -> Iterator[bytes]:
     """Segments that follow one another on one timeline."""
-    start = initialisation(VideoFormat(1280, 720, Fraction(30), PARAMETER_SETS), with_sound=True)
-    samples = [Sample(FRAME_TICKS, FRAME_BYTES, is_keyframe=number == 0) for number in range(FRAMES)]
+    start = initialisation(VideoFormat(1280, 720, Fraction(FPS), PARAMETER_SETS), with_sound=True)
     for segment in range(SEGMENTS):
-        pieces = [start]
-        for number in range(segment * FRAGMENTS, (segment + 1) * FRAGMENTS):
-            run = Run(number * FRAMES * FRAME_TICKS, samples)
-            pieces.append(fragment(number + 1, run, Run(0, ()), os.urandom(FRAMES * FRAME_BYTES)))
-        yield b"".join(pieces)
+        numbers = range(segment * FRAGMENTS, (segment + 1) * FRAGMENTS)
+        yield b"".join([start, *map(quarter_second, numbers)])
+
+
+def quarter_second(number: int) -> bytes:
+    """The fragment ``number`` of the journey, from 0 on: seven or eight pictures, eleven or twelve frames of sound."""
+    first, end = (at * FPS // 4 for at in (number, number + 1))
+    sound_first, sound_end = (at * SOUND_HZ // AAC_FRAME // 4 for at in (number, number + 1))
+    pictures = [Sample(VIDEO_HZ // FPS, FRAME_BYTES, is_keyframe=at % FPS == 0) for at in range(first, end)]
+    sounds = [AAC_BYTES] * (sound_end - sound_first)
+    payload = os.urandom(FRAME_BYTES * len(pictures) + sum(sounds))
+    video, sound = Run(first * VIDEO_HZ // FPS, pictures), Run(sound_first * AAC_FRAME, sounds)
+    return fragment(number + 1, video, sound, payload)
 
 
 def main(folder: Path) -> None:
