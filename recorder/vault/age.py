@@ -116,7 +116,7 @@ class StreamEncryptor:
         whole_bytes = max(len(self._pending) - 1, 0) // CHUNK_BYTES * CHUNK_BYTES
         if not whole_bytes:
             return b""
-        whole = bytes(memoryview(self._pending)[:whole_bytes])
+        whole = memoryview(bytes(memoryview(self._pending)[:whole_bytes]))
         del self._pending[:whole_bytes]
         return b"".join(
             self._sealed(whole[start : start + CHUNK_BYTES], _MORE) for start in range(0, whole_bytes, CHUNK_BYTES)
@@ -129,7 +129,7 @@ class StreamEncryptor:
         self._finished = True
         return self._sealed(bytes(self._pending), _LAST)
 
-    def _sealed(self, chunk: bytes, last: bytes) -> bytes:
+    def _sealed(self, chunk: bytes | memoryview, last: bytes) -> bytes:
         nonce = self._counter.to_bytes(11, "big") + last
         self._counter += 1
         return self._aead.encrypt(nonce, chunk, None)
