@@ -53,7 +53,7 @@ class FileSink:
             rest = b"".join(batch)[done_bytes:]
             done_bytes += os.pwrite(self._fd, rest, self._position + done_bytes)
         self._position += size_bytes
-        if self._position - self._written_out_bytes >= _WRITE_OUT_BYTES:
+        if self._position - self._written_out_bytes >= _WRITE_OUT_BYTES and hasattr(os, "posix_fadvise"):  # not macOS
             # Begins to write what is dirty, and does not wait for it: posix_fadvise(2), mm/fadvise.c.
             begin, self._written_out_bytes = self._written_out_bytes, self._position
             os.posix_fadvise(self._fd, begin, self._position - begin, os.POSIX_FADV_DONTNEED)

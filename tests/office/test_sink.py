@@ -26,8 +26,11 @@ def sink(path: Path) -> Iterator[FileSink]:
     sink.close()
 
 
-def test_pieces_become_one_file(sink: FileSink, path: Path) -> None:
-    """Large ones and many small ones, and a beginning that is written again at the end."""
+@pytest.mark.parametrize("system", ["linux", "macos"])
+def test_pieces_become_one_file(sink: FileSink, path: Path, system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large ones and many small ones, and a beginning that is written again at the end; also without a hint to write."""
+    if system == "macos":
+        monkeypatch.delattr(os, "posix_fadvise")
     for _ in range(400):  # 20 MB: some of it is on its way to the disk by then
         sink.write(memoryview(PIECE))
     for _ in range(2000):
