@@ -28,7 +28,7 @@ def sink(path: Path) -> Iterator[FileSink]:
 
 @pytest.mark.parametrize("system", ["linux", "macos"])
 def test_pieces_become_one_file(sink: FileSink, path: Path, system: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Large ones and many small ones, and a beginning that is written again at the end; also without a hint to write."""
+    """Large ones and many small ones, and a beginning that is written again; also where the kernel takes no hint."""
     if system == "macos":
         monkeypatch.delattr(os, "posix_fadvise")
     for _ in range(400):  # 20 MB: some of it is on its way to the disk by then
