@@ -16,7 +16,7 @@ from recorder.errors import NotRunningError, OrderError, RecorderError
 from recorder.order import authority_key
 from recorder.presets import PRESETS, day_bytes
 from recorder.runtime import Runtime
-from recorder.timekeeping import SystemClock, iso_utc
+from recorder.timekeeping import NS_PER_S, SystemClock, iso_utc, parse_iso_utc
 from recorder.vault.age import X25519Recipient
 from recorder.vault.attestation import attest
 from recorder.vault.records import LEDGER_NAME, JourneyRecord, read_journeys
@@ -180,6 +180,7 @@ def check(config: Config) -> View:
         _check_orders(config),
         _check_store(config),
         _check_logs(config),
+        _check_oldest(config),
         _check_slot(config),
         _check_picture(config),
         _check_space(config),
@@ -255,6 +256,19 @@ def _check_logs(config: Config) -> Finding:
         return Finding("logs", ok=False, detail=str(error))
     detail = " ".join(fault.sentence for fault in faults) or "every entry is signed and in its place"
     return Finding("logs", ok=not faults, detail=detail)
+
+
+def _check_oldest(config: Config) -> Finding:
+    """The promise about deletion, in figures; whether it is kept is the sweeps' to say, who know what clocks prove."""
+    name = "oldest not held"
+    try:
+        oldest = oldest_unheld(read_journeys(config.store.path))
+    except RecorderError:
+        return Finding(name, ok=False, detail="the store cannot be read")
+    if oldest is None:
+        return Finding(name, ok=True, detail="none")
+    gone_by_ns = parse_iso_utc(oldest) + round(config.retention.max_age_s * NS_PER_S)
+    return Finding(name, ok=True, detail=f"recorded at {oldest}; gone before {iso_utc(gone_by_ns)}")
 
 
 def _check_slot(config: Config) -> Finding:

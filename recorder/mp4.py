@@ -6,8 +6,10 @@ written: each is checked against the bytes at hand before it is believed, and wh
 """
 
 import struct
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from recorder.errors import MediaError
 
@@ -35,6 +37,29 @@ class Box:
     def payload(self) -> bytes:
         """What follows the header."""
         return self.data[self.header_bytes :]
+
+
+@dataclass(frozen=True, slots=True)
+class LooseBox:
+    """One whole box of ``size_bytes`` in the pieces in which it came, uncopied: a day of footage is made of them."""
+
+    kind: str
+    pieces: tuple[memoryview, ...]
+    header_bytes: int
+    size_bytes: int
+
+    @property
+    def data(self) -> bytes:
+        """Header and payload, joined anew at each call."""
+        return b"".join(self.pieces)
+
+    @property
+    def payload_pieces(self) -> Iterator[memoryview]:
+        """What follows the header."""
+        skip_bytes = self.header_bytes
+        for piece in self.pieces:
+            yield piece[skip_bytes:]
+            skip_bytes = max(0, skip_bytes - len(piece))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,59 +137,66 @@ def free_box(size: int) -> bytes:
 
 
 class BoxSplitter:
-    """Cuts a stream of bytes into whole boxes, whatever pieces it comes in.
-
-    Pieces wait as they came until a box is whole: a day of footage goes through here, and every copy of it costs.
-    """
+    """Cuts a stream of bytes into whole boxes, whatever pieces it comes in. What is not whole waits as it came."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._needed_bytes = 0  # below which no box can be whole
+        self._pieces: deque[memoryview] = deque()
+        self._needed_bytes = MIN_BOX_BYTES  # below which no box can be whole
         self.pending_bytes = 0
 
-    def push(self, data: bytes) -> Iterator[Box]:
+    def push(self, data: bytes) -> Iterator[LooseBox]:
         """The boxes that ``data`` completes; exhaust it before the next push. MediaError where no box can begin.
 
         :attr:`pending_bytes` is what belongs to a box that has not come to its end.
         """
-        self._pieces.append(data)
-        self.pending_bytes += len(data)
-        if self.pending_bytes >= self._needed_bytes:
-            whole = b"".join(self._pieces)
-            start = 0
-            try:
-                while (extent := _extent(whole, start)) is not None:
-                    kind, header_bytes, size = extent
-                    self._needed_bytes = size
-                    if len(whole) - start < size:
-                        break
-                    box = Box(kind, whole[start : start + size], header_bytes)
-                    start += size
-                    yield box
-                else:
-                    self._needed_bytes = 0
-            finally:
-                self._pieces, self.pending_bytes = [whole[start:]], len(whole) - start
+        if data:
+            self._pieces.append(memoryview(data))
+            self.pending_bytes += len(data)
+        while self.pending_bytes >= self._needed_bytes:
+            extent = _extent(self._beginning(), 0)
+            self._needed_bytes = _LARGE_HEADER_BYTES if extent is None else extent[2]
+            if extent is None or self.pending_bytes < self._needed_bytes:
+                continue
+            kind, header_bytes, size_bytes = extent
+            self._needed_bytes = MIN_BOX_BYTES
+            yield LooseBox(kind, tuple(self._take(size_bytes)), header_bytes, size_bytes)
+
+    def _beginning(self) -> bytes | memoryview:
+        """As much as the longest header has, or more, where it is there."""
+        beginning: bytes | memoryview = self._pieces[0]
+        for piece in islice(self._pieces, 1, None):
+            if len(beginning) >= _LARGE_HEADER_BYTES:
+                break
+            beginning = b"".join((beginning, piece[:_LARGE_HEADER_BYTES]))
+        return beginning
+
+    def _take(self, size_bytes: int) -> Iterator[memoryview]:
+        self.pending_bytes -= size_bytes
+        while size_bytes:
+            piece = self._pieces.popleft()
+            if len(piece) > size_bytes:
+                self._pieces.appendleft(piece[size_bytes:])
+                piece = piece[:size_bytes]
+            size_bytes -= len(piece)
+            yield piece
 
 
 def iter_boxes(data: bytes) -> Iterator[Box]:
     """The boxes that fill ``data``, a file's or a box's payload; MediaError where the last one is cut off."""
-    splitter = BoxSplitter()
-    yield from splitter.push(data)
-    if splitter.pending_bytes:
-        raise MediaError(f"The MP4 is cut off: {splitter.pending_bytes} bytes at its end are no whole box.")
+    for kind, start, payload_start, end in _extents(data):
+        yield Box(kind, data[start:end], payload_start - start)
 
 
 def read_tracks(moov: bytes) -> dict[int, Track]:
     """The tracks declared by a ``moov`` box, by their id (8.3)."""
-    boxes = list(iter_boxes(_payload(moov, "moov")))
-    movie_timescale = _timescale(_only(boxes, "mvhd").payload)
+    boxes = _payloads(_payload(moov, "moov"))
+    movie_timescale = _timescale(_only(boxes, "mvhd"))
     defaults = {}
-    for mvex in (box for box in boxes if box.kind == "mvex"):
-        for trex in (box for box in iter_boxes(mvex.payload) if box.kind == "trex"):
-            track_id, _, duration, size, flags = _unpack(">4x5I", trex.payload)
+    for mvex in (payload for kind, payload in boxes if kind == "mvex"):
+        for trex in (payload for kind, payload in _payloads(mvex) if kind == "trex"):
+            track_id, _, duration, size, flags = _unpack(">4x5I", trex)
             defaults[track_id] = SampleDefaults(duration, size, flags)
-    tracks = [_read_track(box.payload, defaults, movie_timescale) for box in boxes if box.kind == "trak"]
+    tracks = [_read_track(payload, defaults, movie_timescale) for kind, payload in boxes if kind == "trak"]
     by_id = {track.track_id: track for track in tracks}
     if len(by_id) != len(tracks):
         raise MediaError("The MP4 declares a track twice.")
@@ -182,9 +214,9 @@ def read_fragment(moof: bytes, defaults: Mapping[int, SampleDefaults] | None = N
     MediaError where offsets do not count from the ``moof`` (no default-base-is-moof recorder writes such).
     """
     return tuple(
-        _read_track_fragment(box.payload, defaults or {})
-        for box in iter_boxes(_payload(moof, "moof"))
-        if box.kind == "traf"
+        _read_track_fragment(payload, defaults or {})
+        for kind, payload in _payloads(_payload(moof, "moof"))
+        if kind == "traf"
     )
 
 
@@ -199,7 +231,7 @@ def fragment_times(moof: bytes, defaults: Mapping[int, SampleDefaults] | None = 
 # --- the boxes one by one ----------------------------------------------------------------------------------------
 
 
-def _extent(data: bytes, start: int) -> tuple[str, int, int] | None:
+def _extent(data: bytes | memoryview, start: int) -> tuple[str, int, int] | None:
     """Kind, header length and length of the box at ``start`` (4.2); None where its header is not whole yet."""
     if len(data) - start < MIN_BOX_BYTES:
         return None
@@ -215,15 +247,33 @@ def _extent(data: bytes, start: int) -> tuple[str, int, int] | None:
     return kind.decode("latin-1"), header_bytes, size
 
 
+def _extents(data: bytes) -> Iterator[tuple[str, int, int, int]]:
+    """Of each box that fills ``data`` its kind, where it and its payload begin, and where they end. MediaError."""
+    start = 0
+    while start < len(data):
+        extent = _extent(data, start)
+        if extent is None or extent[2] > len(data) - start:
+            raise MediaError(f"The MP4 is cut off: {len(data) - start} bytes at its end are no whole box.")
+        kind, header_bytes, size_bytes = extent
+        yield kind, start, start + header_bytes, start + size_bytes
+        start += size_bytes
+
+
+def _payloads(data: bytes) -> list[tuple[str, bytes]]:
+    """Kind and payload of each box that fills ``data``. MediaError."""
+    return [(kind, data[start:end]) for kind, _, start, end in _extents(data)]
+
+
 def _payload(data: bytes, kind: str) -> bytes:
-    box = next(iter_boxes(data), None)
-    if box is None or box.kind != kind:
-        raise MediaError(f"The MP4 has no {kind} box where one belongs.")
-    return box.payload
+    for found, _, start, end in _extents(data):
+        if found != kind:
+            break
+        return data[start:end]
+    raise MediaError(f"The MP4 has no {kind} box where one belongs.")
 
 
-def _only(boxes: list[Box], kind: str) -> Box:
-    found = [box for box in boxes if box.kind == kind]
+def _only(boxes: list[tuple[str, bytes]], kind: str) -> bytes:
+    found = [payload for each, payload in boxes if each == kind]
     if len(found) != 1:
         raise MediaError(f"The MP4 has {len(found)} boxes {kind} where one belongs.")
     return found[0]
@@ -246,20 +296,23 @@ def _timescale(payload: bytes) -> int:
 
 
 def _read_track(payload: bytes, defaults: Mapping[int, SampleDefaults], movie_timescale: int) -> Track:
-    boxes = list(iter_boxes(payload))
-    tkhd = _only(boxes, "tkhd").payload  # 8.3.2
+    boxes = _payloads(payload)
+    tkhd = _only(boxes, "tkhd")  # 8.3.2
     (version,) = _unpack(">B", tkhd)
     (track_id,) = _unpack(">4x16xI" if version == 1 else ">4x8xI", tkhd)
-    media = list(iter_boxes(_only(boxes, "mdia").payload))
-    (handler,) = struct.unpack(">4s", _only(media, "hdlr").payload[8:12].ljust(4))  # 8.4.3
-    tables = list(iter_boxes(_only(list(iter_boxes(_only(media, "minf").payload)), "stbl").payload))
-    edits = [box for box in boxes if box.kind == "edts"]
-    delay, media_start = _read_edits(edits[0].payload) if edits else (0, 0)
+    media = _payloads(_only(boxes, "mdia"))
+    (handler,) = struct.unpack(">4s", _only(media, "hdlr")[8:12].ljust(4))  # 8.4.3
+    tables = _only(_payloads(_only(media, "minf")), "stbl")
+    descriptions = [box.data for box in iter_boxes(tables) if box.kind == "stsd"]
+    if len(descriptions) != 1:
+        raise MediaError(f"The MP4 describes the samples of a track {len(descriptions)} times.")
+    edits = [edts for kind, edts in boxes if kind == "edts"]
+    delay, media_start = _read_edits(edits[0]) if edits else (0, 0)
     return Track(
         track_id=track_id,
         handler=handler.decode("latin-1"),
-        timescale=_timescale(_only(media, "mdhd").payload),
-        description=_only(tables, "stsd").data,
+        timescale=_timescale(_only(media, "mdhd")),
+        description=descriptions[0],
         defaults=defaults.get(track_id, SampleDefaults()),
         movie_timescale=movie_timescale,
         media_start=media_start,
@@ -269,7 +322,7 @@ def _read_track(payload: bytes, defaults: Mapping[int, SampleDefaults], movie_ti
 
 def _read_edits(edts: bytes) -> tuple[int, int]:
     """Delay and first media time of an edit list (8.6.6): empty edits, then one that shows media."""
-    elst = _only(list(iter_boxes(edts)), "elst").payload
+    elst = _only(_payloads(edts), "elst")
     version, count = _unpack(">B3xI", elst)
     layout = ">QqI" if version == 1 else ">IiI"
     delay = 0
@@ -282,8 +335,8 @@ def _read_edits(edts: bytes) -> tuple[int, int]:
 
 
 def _read_track_fragment(payload: bytes, defaults: Mapping[int, SampleDefaults]) -> TrackFragment:
-    boxes = list(iter_boxes(payload))
-    tfhd = _only(boxes, "tfhd").payload  # 8.8.7
+    boxes = _payloads(payload)
+    tfhd = _only(boxes, "tfhd")  # 8.8.7
     flags_word, track_id = _unpack(">2I", tfhd)
     if flags_word & _TFHD_BASE_OFFSET:
         raise MediaError("The MP4 counts a fragment's bytes from elsewhere than the fragment.")
@@ -294,11 +347,11 @@ def _read_track_fragment(payload: bytes, defaults: Mapping[int, SampleDefaults])
         if flags_word & flag:
             (values[index],) = _unpack(">I", tfhd, position)
             position += 4
-    tfdt = _only(boxes, "tfdt").payload  # 8.8.12
+    tfdt = _only(boxes, "tfdt")  # 8.8.12
     (version,) = _unpack(">B", tfdt)
     # Unsigned by the letter; libavformat writes the priming before time zero in two's complement, and reads it so.
     (base_decode_time,) = _unpack(">4xq" if version == 1 else ">4xI", tfdt)
-    runs = tuple(_read_run(box.payload, SampleDefaults(*values)) for box in boxes if box.kind == "trun")
+    runs = tuple(_read_run(trun, SampleDefaults(*values)) for kind, trun in boxes if kind == "trun")
     return TrackFragment(track_id, base_decode_time, runs)
 
 
@@ -322,11 +375,16 @@ def _read_run(payload: bytes, defaults: SampleDefaults) -> Run:
     flags = column(_TRUN_FLAGS, defaults.flags)
     if first_flags is not None:
         flags = (first_flags, *flags[1:])[:count]
+    compositions = column(_TRUN_COMPOSITION, 0)
     return Run(
         data_offset=data_offset,
         durations=column(_TRUN_DURATION, defaults.duration),
         sizes=column(_TRUN_SIZE, defaults.size),
         sync=tuple(not flag & _NON_SYNC for flag in flags),
-        # signed in version 1, and small in version 0: two's complement reads both
-        composition_offsets=tuple((value ^ 1 << 31) - (1 << 31) for value in column(_TRUN_COMPOSITION, 0)),
+        composition_offsets=tuple(map(_signed, compositions)) if any(compositions) else compositions,
     )
+
+
+def _signed(value: int) -> int:
+    """Composition offsets are signed in version 1, and small in version 0: two's complement reads both."""
+    return (value ^ 1 << 31) - (1 << 31)

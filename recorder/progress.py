@@ -1,5 +1,6 @@
 """Progress of staff's commands: a bar with the time left on a terminal, nothing elsewhere."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ Show = Callable[[int, int], None]
 @contextmanager
 def progress_bar(title: str) -> Iterator[Show]:
     """A bar on standard error while the block runs."""
+    if not sys.stderr.isatty():
+        yield lambda _done_bytes, _total_bytes: None  # rich takes as long to import as a minute of footage to open
+        return
     with _bars() as bar:
         task = bar.add_task(title, total=None)
 

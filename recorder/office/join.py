@@ -1,9 +1,9 @@
 """The segments of one journey become one movie, without a moment or a megabyte more than needed.
 
-Rules: segments come in order and in pieces, as they are decrypted; no more than one fragment is in memory; plaintext
-goes into one temporary file in the folder the user pointed at, which gets its name when it is whole and vanishes where
-it never is. What cannot be used is left out, counted and said; what follows it is still taken. Other codec parameters,
-or a timeline that begins anew, begin another part.
+Rules: segments come in order and in pieces, as they are decrypted; no more than one fragment is in memory, and it is
+not copied there; plaintext goes into one temporary file in the folder the user pointed at, which gets its name when it
+is whole and vanishes where it never is. What cannot be used is left out, counted and said; what follows it is still
+taken. Other codec parameters, or a timeline that begins anew, begin another part.
 """
 
 import os
@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 from recorder.errors import AgeError, MediaError
-from recorder.mp4 import Box, BoxSplitter
-from recorder.office.movie import MovieWriter
+from recorder.mp4 import BoxSplitter, LooseBox
+from recorder.office.movie import Fragment, MovieWriter
 from recorder.office.output import rename_to_new
-
-_BUFFER_BYTES = 1 << 20
+from recorder.office.sink import FileSink
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class Joiner:
         self._whole.clear()
         return movies
 
-    def _take(self, box: Box) -> Iterator[str]:
+    def _take(self, box: LooseBox) -> Iterator[str]:
         if box.kind == "moov":
             self._moov = box.data
         elif box.kind == "moof":
@@ -89,18 +87,17 @@ class Joiner:
             try:
                 self._add_fragment(moof, box)
             except MediaError as error:
-                yield f"A fragment of {len(moof) + len(box.data)} bytes was left out: {error}"
+                yield f"A fragment of {len(moof) + box.size_bytes} bytes was left out: {error}"
 
-    def _add_fragment(self, moof: bytes, mdat: Box) -> None:
+    def _add_fragment(self, moof: bytes, mdat: LooseBox) -> None:
         if self._moov is None:
             raise MediaError("It comes before the description of its tracks.")
-        part = self._part
-        if part is not None and not (part.writer.has_parameters_of(self._moov) and not part.writer.is_ahead_of(moof)):
+        fragment = None if self._part is None else _following(self._part.writer, self._moov, moof)
+        if self._part is None or fragment is None:
             self._finish_part()
-            part = None
-        if part is None:
-            part = self._part = _Part(self._folder / self._part_name(), self._moov)
-        part.writer.add(moof, mdat)
+            self._part = _Part(self._folder / self._part_name(), self._moov)
+            fragment = self._part.writer.read(moof)
+        self._part.writer.add(fragment, mdat)
 
     def _part_name(self) -> str:
         return f"{self._name}.mp4" if not self._whole else f"{self._name}-part{len(self._whole) + 1}.mp4"
@@ -116,6 +113,14 @@ class Joiner:
             part.discard()
 
 
+def _following(writer: MovieWriter, moov: bytes, moof: bytes) -> Fragment | None:
+    """A fragment, if it can stand where ``writer`` is. MediaError where it can stand nowhere."""
+    if not writer.has_parameters_of(moov):
+        return None
+    fragment = writer.read(moof)
+    return None if writer.is_ahead_of(fragment) else fragment
+
+
 class _Part:
     """One movie under a temporary name."""
 
@@ -123,11 +128,10 @@ class _Part:
         self._path = path
         self._temp = path.with_name(f".{path.name}.part")
         self._temp.unlink(missing_ok=True)
-        fd = os.open(self._temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        self._file: BinaryIO = os.fdopen(fd, "wb", _BUFFER_BYTES)
+        self._sink = FileSink(os.open(self._temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         self._duration_s = Fraction(0)
         try:
-            self.writer = MovieWriter(self._file, moov)
+            self.writer = MovieWriter(self._sink, moov)
         except MediaError:
             self.discard()
             raise
@@ -135,12 +139,11 @@ class _Part:
     def finish(self) -> None:
         try:
             self._duration_s = self.writer.finish()
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            self._sink.sync()
         except BaseException:
             self.discard()
             raise
-        self._file.close()
+        self._sink.close()
 
     def publish(self) -> Movie:
         """Give what is finished its name."""
@@ -148,5 +151,5 @@ class _Part:
         return Movie(self._path, self._duration_s, self.writer.sample_count)
 
     def discard(self) -> None:
-        self._file.close()
+        self._sink.close()
         self._temp.unlink(missing_ok=True)

@@ -7,11 +7,12 @@ it lasts until it ends.
 """
 
 import struct
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO
+from typing import Protocol
 
 from recorder.errors import MediaError
-from recorder.mp4 import Box, TrackFragment, iter_boxes, read_fragment, read_tracks
+from recorder.mp4 import Box, LooseBox, TrackFragment, iter_boxes, read_fragment, read_tracks
 from recorder.office.samples import TrackSamples, box, full_box
 
 _FILE_TYPE = box(b"ftyp", b"isom", struct.pack(">I", 512), b"isom", b"iso2", b"avc1", b"mp41")
@@ -24,10 +25,30 @@ _ONE = 0x00010000  # 16.16 fixed point
 _SECOND = 1  # how far a segment's timeline may reach back into the one before it
 
 
-class MovieWriter:
-    """Writes to ``out`` (seekable, empty). Fragments come in their order; :meth:`finish` makes the file whole."""
+class Out(Protocol):
+    """An empty file, as far as a movie needs one. OSError where the disk refuses, perhaps at a later call."""
 
-    def __init__(self, out: BinaryIO, moov: bytes) -> None:
+    def write(self, data: bytes | memoryview, /) -> object:
+        """All of it, where the last write ended."""
+        ...
+
+    def seek(self, position: int, /) -> object:
+        """Write from there on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """One ``moof``, read: what it holds of each track, and its own length."""
+
+    parts: tuple[TrackFragment, ...]
+    moof_bytes: int
+
+
+class MovieWriter:
+    """Writes to ``out``. Fragments come in their order; :meth:`finish` makes the file whole."""
+
+    def __init__(self, out: Out, moov: bytes) -> None:
         """``moov``: the first segment's, the whole box. MediaError where it declares no track."""
         declared = read_tracks(moov)
         if not declared:
@@ -56,28 +77,34 @@ class MovieWriter:
             self._fitting = moov
         return True
 
-    def is_ahead_of(self, moof: bytes) -> bool:
-        """Whether the timeline of ``moof`` begins well before the end of what is written: a clock began anew."""
+    def read(self, moof: bytes) -> Fragment:
+        """A ``moof`` with the defaults of the tracks that are here. MediaError."""
+        defaults = {track_id: samples.track.defaults for track_id, samples in self._tracks.items()}
+        return Fragment(read_fragment(moof, defaults), len(moof))
+
+    def is_ahead_of(self, fragment: Fragment) -> bool:
+        """Whether its timeline begins well before the end of what is written: a clock began anew."""
         return any(
             samples.count and samples.end_time - part.base_decode_time > _SECOND * samples.track.timescale
-            for part in self._read(moof)
+            for part in fragment.parts
             for samples in (self._samples(part),)
         )
 
-    def add(self, moof: bytes, mdat: Box) -> None:
+    def add(self, fragment: Fragment, mdat: LooseBox) -> None:
         """Take one fragment; MediaError, with nothing taken, where it does not fit."""
-        parts = self._read(moof)
+        parts = fragment.parts
         if len({part.track_id for part in parts}) != len(parts):
             raise MediaError("A fragment has a track twice.")
         for part in parts:
             self._samples(part).check(part)
             for run in part.runs:
-                start = run.data_offset - len(moof)
-                if not mdat.header_bytes <= start <= start + sum(run.sizes) <= len(mdat.data):
+                start = run.data_offset - fragment.moof_bytes
+                if not mdat.header_bytes <= start <= start + sum(run.sizes) <= mdat.size_bytes:
                     raise MediaError("A fragment claims bytes that it does not have.")
-        moof_position = self._position - mdat.header_bytes - len(moof)
-        self._out.write(memoryview(mdat.data)[mdat.header_bytes :])
-        self._position += len(mdat.data) - mdat.header_bytes
+        moof_position = self._position - mdat.header_bytes - fragment.moof_bytes
+        for piece in mdat.payload_pieces:
+            self._out.write(piece)
+        self._position += mdat.size_bytes - mdat.header_bytes
         for part in parts:
             self._samples(part).take(part, moof_position)
 
@@ -96,9 +123,6 @@ class MovieWriter:
         self._out.seek(len(_FILE_TYPE))
         self._out.write(struct.pack(">I4sQ", 1, b"mdat", self._position - len(_FILE_TYPE)))
         return duration_s
-
-    def _read(self, moof: bytes) -> tuple[TrackFragment, ...]:
-        return read_fragment(moof, {track_id: samples.track.defaults for track_id, samples in self._tracks.items()})
 
     def _samples(self, part: TrackFragment) -> TrackSamples:
         if part.track_id not in self._tracks:

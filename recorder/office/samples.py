@@ -8,7 +8,7 @@ import struct
 from array import array
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import groupby
+from itertools import compress, groupby
 
 from recorder.errors import MediaError
 from recorder.mp4 import Track, TrackFragment
@@ -69,7 +69,7 @@ class TrackSamples:
             self.first_time = part.base_decode_time
         for run in part.runs:
             first_number = self.count + 1
-            self._sync_numbers.extend(number for number, sync in enumerate(run.sync, first_number) if sync)
+            self._sync_numbers.extend(compress(range(first_number, first_number + len(run.sync)), run.sync))
             self._sizes.extend(run.sizes)
             self._chunk_offsets.append(moof_position + run.data_offset)
             self._chunk_lengths.append(len(run.sizes))
@@ -122,8 +122,9 @@ def _counted(kind: bytes, rows: list[list[int]], layout: str, version: int = 0) 
 
 def _extend(runs: list[list[int]], values: tuple[int, ...]) -> None:
     """Append ``values`` to run lengths."""
-    for value, group in groupby(values):
-        count = sum(1 for _ in group)
+    is_even = len(set(values)) == 1  # nearly always
+    lengths = [(values[0], len(values))] if is_even else [(value, len(list(group))) for value, group in groupby(values)]
+    for value, count in lengths:
         if runs and runs[-1][1] == value:
             runs[-1][0] += count
         else:

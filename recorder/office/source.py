@@ -15,7 +15,7 @@ from recorder.errors import AgeTruncatedError
 from recorder.office.contents import BundleFile
 from recorder.vault import age
 
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 32 * age.SEALED_CHUNK_BYTES  # 2 MB
 _BLOCKS_AHEAD = 4
 _LOOK_EVERY_S = 0.1
 
@@ -66,18 +66,14 @@ class SegmentSource:
 
     def drain(self) -> None:
         """Take what decryption has left, so that the hash is that of all. BundleError."""
-        while self.read(_BLOCK_BYTES):
-            pass
+        while self._fill():
+            self._rest = memoryview(b"")
 
-    def read(self, size: int, /) -> bytes:
-        """The next ``size`` bytes; fewer only at the end. BundleError where the stick refuses."""
-        pieces = []
-        while size and self._fill():
-            piece, self._rest = self._rest[:size], self._rest[size:]
-            pieces.append(piece)
-            size -= len(piece)
-            self._count(len(piece))
-        return b"".join(pieces)
+    def read(self, size: int, /) -> memoryview:
+        """At most ``size`` bytes, uncopied; none only at the end. BundleError where the stick refuses."""
+        self._fill()
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
 
     def _fill(self) -> bool:
         if not self._rest and not self._is_over:
@@ -86,18 +82,23 @@ class SegmentSource:
                 self._is_over = True
                 raise block
             self._rest, self._is_over = memoryview(block), not block
+            self._count(len(block))
         return bool(self._rest)
 
     def _run(self) -> None:
         header_left_bytes = len(self.header)
+        size_bytes = header_left_bytes + age.NONCE_BYTES + _BLOCK_BYTES  # from then on no chunk lies in two blocks
         try:
             while not self._ending.is_set():
-                block = self._file.read(_BLOCK_BYTES)
+                block, size_bytes = self._file.read(size_bytes), _BLOCK_BYTES
                 header_bytes = min(header_left_bytes, len(block))
                 header_left_bytes -= header_bytes
                 self.body_bytes += len(block) - header_bytes
-                self._sha256.update(memoryview(block)[header_bytes:])
-                if not self._hand_over(block) or not block:
+                if block and not self._hand_over(block):
+                    return
+                self._sha256.update(memoryview(block)[header_bytes:])  # beside the decryption of the same block
+                if not block:
+                    self._hand_over(block)
                     return
         except Exception as error:  # noqa: BLE001 - whatever it is, who reads is told: else they wait for ever
             self._hand_over(error)

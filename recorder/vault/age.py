@@ -44,6 +44,7 @@ __all__ = [
     "CHUNK_BYTES",
     "FILE_KEY_BYTES",
     "NONCE_BYTES",
+    "SEALED_CHUNK_BYTES",
     "TAG_BYTES",
     "Identity",
     "Readable",
@@ -64,7 +65,7 @@ __all__ = [
 CHUNK_BYTES = 65536
 NONCE_BYTES = 16
 TAG_BYTES = 16
-_SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES
+SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES
 _MORE, _LAST = b"\x00", b"\x01"
 
 
@@ -115,7 +116,7 @@ class StreamEncryptor:
         whole_bytes = max(len(self._pending) - 1, 0) // CHUNK_BYTES * CHUNK_BYTES
         if not whole_bytes:
             return b""
-        whole = bytes(memoryview(self._pending)[:whole_bytes])
+        whole = memoryview(bytes(memoryview(self._pending)[:whole_bytes]))
         del self._pending[:whole_bytes]
         return b"".join(
             self._sealed(whole[start : start + CHUNK_BYTES], _MORE) for start in range(0, whole_bytes, CHUNK_BYTES)
@@ -128,7 +129,7 @@ class StreamEncryptor:
         self._finished = True
         return self._sealed(bytes(self._pending), _LAST)
 
-    def _sealed(self, chunk: bytes, last: bytes) -> bytes:
+    def _sealed(self, chunk: bytes | memoryview, last: bytes) -> bytes:
         nonce = self._counter.to_bytes(11, "big") + last
         self._counter += 1
         return self._aead.encrypt(nonce, chunk, None)
@@ -188,9 +189,9 @@ def _unwrap(header: Header, identities: Sequence[Identity]) -> bytes:
 def _chunks(reader: ByteReader, aead: ChaCha20Poly1305) -> Iterator[bytes]:
     counter = 0
     while True:
-        sealed = reader.take(_SEALED_CHUNK_BYTES)
+        sealed = reader.view(SEALED_CHUNK_BYTES)
         nonce = counter.to_bytes(11, "big")
-        is_full = len(sealed) == _SEALED_CHUNK_BYTES
+        is_full = len(sealed) == SEALED_CHUNK_BYTES
         if is_full and (chunk := _opened(aead, nonce + _MORE, sealed)) is not None:
             yield chunk
             counter += 1
@@ -211,7 +212,7 @@ def _chunks(reader: ByteReader, aead: ChaCha20Poly1305) -> Iterator[bytes]:
         raise AgePayloadError("Something was appended to this file; what was released is good.")
 
 
-def _opened(aead: ChaCha20Poly1305, nonce: bytes, sealed: bytes) -> bytes | None:
+def _opened(aead: ChaCha20Poly1305, nonce: bytes, sealed: bytes | memoryview) -> bytes | None:
     try:
         return aead.decrypt(nonce, sealed, None)
     except InvalidTag:

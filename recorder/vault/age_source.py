@@ -13,7 +13,7 @@ _LOOK_AHEAD_BYTES = 1 << 12  # where nobody knows how long a line is
 class Readable(Protocol):
     """A file open for reading, or anything that reads like one."""
 
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int, /) -> bytes | memoryview:
         """At most ``size`` bytes; none only at the end."""
         ...
 
@@ -51,6 +51,10 @@ class ByteReader:
 
     def take(self, size: int) -> bytes:
         """The next ``size`` bytes; fewer only at the end."""
+        return bytes(self.view(size))
+
+    def view(self, size: int) -> bytes | memoryview:
+        """As :meth:`take`, uncopied where the source gave them in one piece."""
         if not self._buffer:
             block = self._source.read(size)
             if len(block) == size:

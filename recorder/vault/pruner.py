@@ -2,7 +2,7 @@
 
 Rules: what goes and why is :mod:`recorder.vault.retention`'s, how it goes is :mod:`recorder.vault.deletion`'s; a step
 that fails is an alarm in the report, and the others go on; what cannot be read is an alarm, never "nothing to do". A
-sweep works beside a running daemon and beside another sweep.
+sweep works beside a running daemon and beside another sweep, and reads again only what has changed since its last one.
 """
 
 from collections import Counter
@@ -15,6 +15,7 @@ from recorder.vault.clockledger import ClockLedger, LedgerFollower
 from recorder.vault.deletion import BATCH_SEGMENTS, delete_log, delete_segments, erase_unused_keys
 from recorder.vault.eras import ClockHistory
 from recorder.vault.records import JourneyRecord
+from recorder.vault.remembered import Remembered
 from recorder.vault.retention import Footage, Policy, Reason, Verdict, plan
 from recorder.vault.store import Store
 
@@ -69,6 +70,7 @@ class Pruner:
         self._store = store
         self._policy = policy
         self._clock = clock
+        self._remembered = Remembered()
         self._clocks = ClockLedger(store.ledger.append, LedgerFollower(store.ledger.path))
 
     def sweep(self) -> SweepReport:
@@ -100,14 +102,16 @@ class Pruner:
             deleted=tuple(deleted),
             kept=decided.keep,
             spared=tuple(spared),
-            logs_deleted=tuple(journey.id for journey in journeys if self._delete_log(journey, alarms)),
+            logs_deleted=tuple(
+                journey.id for journey in _spent(journeys, deleted) if self._delete_log(journey, alarms)
+            ),
             alarms=tuple(alarms),
             next_due_s=decided.next_due_s,
         )
 
     def _journeys(self, alarms: list[str]) -> tuple[JourneyRecord, ...]:
         try:
-            journeys = self._store.journeys()
+            journeys = self._store.journeys(self._remembered)
         except StoreError as error:
             alarms.append(str(error))
             return ()
@@ -159,8 +163,6 @@ class Pruner:
             alarms.append(str(error))
 
     def _delete_log(self, journey: JourneyRecord, alarms: list[str]) -> bool:
-        if journey.held or journey.ended is None:
-            return False
         try:
             return delete_log(self._store, journey.id)
         except NoSuchJourneyError:
@@ -172,6 +174,15 @@ class Pruner:
 
 def _name(verdict: Verdict) -> tuple[str, int]:
     return verdict.footage.journey, verdict.footage.number
+
+
+def _spent(journeys: Iterable[JourneyRecord], deleted: Iterable[Verdict]) -> Iterator[JourneyRecord]:
+    """Those that have ended and of which nothing is wanted or left; under the lock each is looked at again."""
+    gone = set(map(_name, deleted))
+    for journey in journeys:
+        is_wanted = journey.held or journey.ended is None
+        if not is_wanted and all((journey.id, segment.number) in gone for segment in journey.segments):
+            yield journey
 
 
 def _batches(verdicts: Iterable[Verdict]) -> Iterator[list[Verdict]]:

@@ -87,6 +87,10 @@ class JourneyRecord:
         return sum(segment.size_bytes for segment in self.segments)
 
 
+Recall = Callable[[Path, Callable[[Path], JourneyRecord]], JourneyRecord]
+"""Answers with what is known of a journey, or reads it by the function it is given."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Witness:
     """What the ledger says of a journey whose own log is damaged, and what is wrong with the ledger."""
@@ -123,18 +127,22 @@ def body_path(journey: Path, number: int) -> Path:
     return journey / f"{number:05d}.body"
 
 
-def read_journeys(root: Path, lock: Lock | None = None) -> tuple[JourneyRecord, ...]:
+def read_journeys(root: Path, lock: Lock | None = None, recall: Recall | None = None) -> tuple[JourneyRecord, ...]:
     """Every journey in the store ``root``, by name; none where there is no store yet. StoreError where unreadable.
 
     ``lock`` locks the store, for a second look where the first met a problem: it may have fallen into the middle of
-    somebody's mutation.
+    somebody's mutation. ``recall`` is asked before a journey is read.
     """
     journeys, ledger = root / JOURNEYS_NAME, root / LEDGER_NAME
     if not journeys.exists() and not ledger.exists():
         return ()
     with diskio.disk_errors(f"{journeys} cannot be read"):
         paths = sorted(path for path in journeys.iterdir() if is_journey(path))
-    records = (read_journey_twice(path, ledger, lock or (lambda: diskio.locked(root))) for path in paths)
+
+    def read(path: Path) -> JourneyRecord:
+        return read_journey_twice(path, ledger, lock or (lambda: diskio.locked(root)))
+
+    records = (read(path) if recall is None else recall(path, read) for path in paths)
     # What a sweep beside us removed after the list was read is no problem; its tombstone tells.
     return tuple(record for record in records if not record.problems or is_journey(record.path))
 

@@ -35,6 +35,7 @@ from recorder.vault.records import (
     read_journey_twice,
     read_journeys,
 )
+from recorder.vault.remembered import Remembered
 from recorder.vault.segment import SegmentWriter, utc_at
 from recorder.vault.slots import Slot
 
@@ -101,9 +102,14 @@ class Store:
 
     # --- reading -------------------------------------------------------------------------------------------------
 
-    def journeys(self) -> tuple[JourneyRecord, ...]:
-        """Every journey on the card, by name. StoreError only where the list itself cannot be read."""
-        return read_journeys(self.root, self.lock)
+    def journeys(self, remembered: Remembered | None = None) -> tuple[JourneyRecord, ...]:
+        """Every journey on the card, by name. StoreError only where the list itself cannot be read.
+
+        ``remembered``: what the caller has read before; then only what has changed is read.
+        """
+        if remembered is None:
+            return read_journeys(self.root, self.lock)
+        return remembered.keep_only(read_journeys(self.root, self.lock, remembered.recall))
 
     def journey(self, journey_id: str) -> JourneyRecord:
         """One journey. NoSuchJourneyError."""

@@ -1,7 +1,8 @@
-"""Makes what `scripts/bench open` opens: ``python -m tests.bench.sealing FOLDER``. A process of its own, see there.
+"""Makes what is measured: ``python -m tests.bench.sealing FOLDER files|bundle``. A process of its own, see racing.py.
 
-``identity.txt``; ``<size>.age``, random bytes; ``stick``, a bundle of one journey as a recorder exports it, its
-pictures and sounds random bytes, for nothing here decodes them.
+``identity.txt``, ``recipient.txt``; of files ``<size>.plain``, random bytes, and ``<size>.age``, the same encrypted; of
+a bundle ``stick``, one journey as a recorder exports it: minutes at 4 Mb/s with sound in fragments of a quarter second,
+its pictures and sounds random bytes, for nothing here decodes them.
 """
 
 import os
@@ -10,47 +11,53 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from recorder.capture.boxes import VIDEO_HZ, Run, Sample, fragment, initialisation
+from recorder.capture.boxes import AAC_FRAME, SOUND_BPS, SOUND_HZ, VIDEO_HZ, Run, Sample, fragment, initialisation
 from recorder.capture.ports import VideoFormat
 from recorder.vault import age
 from tests.export.van import Van
 
 MB = 1_000_000
-SEGMENTS, FRAGMENTS, FRAMES, FRAME_BYTES = 20, 200, 10, 25_000  # 20 times 50 MB; 6 Mb/s at 30 frames a second
-FRAME_TICKS = VIDEO_HZ // 30
+SEGMENTS = 33  # of a minute: 1 GB
+FRAGMENTS, FPS, FRAME_BYTES = 240, 30, 16_500
+AAC_BYTES = SOUND_BPS * AAC_FRAME // SOUND_HZ // 8
 PARAMETER_SETS = b"\0\0\0\1\x67\x42\xc0\x1f\xda\0\0\0\1\x68\xce\x38\x80"
 
 
-def sealed(path: Path, size_bytes: int, recipient: age.X25519Recipient) -> None:
-    """A file of ``size_bytes`` random bytes, encrypted."""
+def sealed(folder: Path, size_mb: int, recipient: age.X25519Recipient) -> None:
+    """Random bytes, plain and encrypted."""
     header, file_key = age.new_header([recipient])
     nonce = os.urandom(age.NONCE_BYTES)
     encryptor = age.StreamEncryptor(file_key, nonce)
-    with path.open("wb") as file:
+    with (folder / f"{size_mb}.plain").open("wb") as plain, (folder / f"{size_mb}.age").open("wb") as file:
         file.write(header + nonce)
-        for _ in range(size_bytes // MB):
-            file.write(encryptor.push(os.urandom(MB)))
+        for _ in range(size_mb):
+            piece = os.urandom(MB)
+            plain.write(piece)
+            file.write(encryptor.push(piece))
         file.write(encryptor.finish())
 
 
 def segments() -> Iterator[bytes]:
     """Segments that follow one another on one timeline."""
-    start = initialisation(VideoFormat(1280, 720, Fraction(30), PARAMETER_SETS), with_sound=True)
-    samples = [Sample(FRAME_TICKS, FRAME_BYTES, is_keyframe=number == 0) for number in range(FRAMES)]
+    start = initialisation(VideoFormat(1280, 720, Fraction(FPS), PARAMETER_SETS), with_sound=True)
     for segment in range(SEGMENTS):
-        pieces = [start]
-        for number in range(segment * FRAGMENTS, (segment + 1) * FRAGMENTS):
-            run = Run(number * FRAMES * FRAME_TICKS, samples)
-            pieces.append(fragment(number + 1, run, Run(0, ()), os.urandom(FRAMES * FRAME_BYTES)))
-        yield b"".join(pieces)
+        numbers = range(segment * FRAGMENTS, (segment + 1) * FRAGMENTS)
+        yield b"".join([start, *map(quarter_second, numbers)])
 
 
-def main(folder: Path) -> None:
-    """Make it all."""
-    van = Van.build(folder / "van")
-    (folder / "identity.txt").write_text(van.identity.text + "\n", "ascii")
-    for size_bytes in (0, 64 * MB, 1000 * MB):
-        sealed(folder / f"{size_bytes // MB}.age", size_bytes, van.identity.recipient)
+def quarter_second(number: int) -> bytes:
+    """The fragment ``number`` of the journey, from 0 on: seven or eight pictures, eleven or twelve frames of sound."""
+    first, end = (at * FPS // 4 for at in (number, number + 1))
+    sound_first, sound_end = (at * SOUND_HZ // AAC_FRAME // 4 for at in (number, number + 1))
+    pictures = [Sample(VIDEO_HZ // FPS, FRAME_BYTES, is_keyframe=at % FPS == 0) for at in range(first, end)]
+    sounds = [AAC_BYTES] * (sound_end - sound_first)
+    payload = os.urandom(FRAME_BYTES * len(pictures) + sum(sounds))
+    video, sound = Run(first * VIDEO_HZ // FPS, pictures), Run(sound_first * AAC_FRAME, sounds)
+    return fragment(number + 1, video, sound, payload)
+
+
+def bundle(folder: Path, van: Van) -> None:
+    """A journey on a stick."""
     journey = van.begin()
     for data in segments():
         van.record(journey, data)
@@ -59,5 +66,17 @@ def main(folder: Path) -> None:
     van.export(folder / "stick", journey)
 
 
+def main(folder: Path, what: str) -> None:
+    """Make it."""
+    van = Van.build(folder / "van")
+    (folder / "identity.txt").write_text(van.identity.text + "\n", "ascii")
+    (folder / "recipient.txt").write_text(van.identity.recipient.text + "\n", "ascii")
+    if what == "bundle":
+        bundle(folder, van)
+    else:
+        for size_mb in (0, 64, 1000):
+            sealed(folder, size_mb, van.identity.recipient)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -13,6 +13,7 @@ from recorder.mp4 import (
     Box,
     BoxSplitter,
     FragmentTimes,
+    LooseBox,
     Run,
     SampleDefaults,
     Track,
@@ -72,6 +73,11 @@ def traf(*runs: bytes, tfhd: bytes = full(b"tfhd", "I", 1), tfdt: bytes = full(b
 def test_boxes_come_out_as_they_went_in() -> None:
     """Kind, header and payload of ordinary and of 64-bit boxes."""
     large = struct.pack(">I4sQ", 1, b"mdat", 18) + b"xy"
+    loose = list(BoxSplitter().push(box(b"ftyp", b"isom") + large))
+    assert [(found.kind, found.data, found.header_bytes, found.size_bytes) for found in loose] == [
+        ("ftyp", box(b"ftyp", b"isom"), 8, 12),
+        ("mdat", large, 16, 18),
+    ]
     assert list(iter_boxes(box(b"ftyp", b"isom") + large)) == [
         Box("ftyp", box(b"ftyp", b"isom"), 8),
         Box("mdat", large, 16),
@@ -85,7 +91,7 @@ def test_a_stream_in_any_pieces_gives_the_same_boxes(payloads: list[bytes], data
     boxes = [box(b"free", payload) for payload in payloads]
     stream = b"".join(boxes)
     splitter = BoxSplitter()
-    found: list[Box] = []
+    found: list[LooseBox] = []
     position = 0
     while position < len(stream):
         step = data.draw(st.integers(1, len(stream) - position))
@@ -93,6 +99,7 @@ def test_a_stream_in_any_pieces_gives_the_same_boxes(payloads: list[bytes], data
         position += step
         assert sum(len(each.data) for each in found) + splitter.pending_bytes == position
     assert [each.data for each in found] == boxes
+    assert [b"".join(each.payload_pieces) for each in found] == payloads
     assert splitter.pending_bytes == 0
 
 
@@ -118,7 +125,7 @@ def test_what_is_no_box_is_refused(data: bytes) -> None:
 def test_boxes_before_a_broken_one_are_given_out() -> None:
     """Damage takes nothing with it that came before."""
     boxes = BoxSplitter().push(box(b"free", b"good") + struct.pack(">I4s", 3, b"evil"))
-    assert next(boxes).payload == b"good"
+    assert next(boxes).data == box(b"free", b"good")
     with pytest.raises(MediaError):
         next(boxes)
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recorder.errors import MediaError
-from recorder.mp4 import Box, iter_boxes
+from recorder.mp4 import BoxSplitter, LooseBox, iter_boxes
 from recorder.office.join import Joiner
 from recorder.office.movie import MovieWriter
 from tests.mp4.test_mp4 import MVHD, box, full, moof, moov, traf, trak, trun
@@ -20,9 +20,9 @@ TRACK = trak(tkhd=full(b"tkhd", "5I", 0, 0, 1, 0, 0, tail=bytes(60)), mdhd=full(
 MOOV = moov(MVHD, TRACK)
 
 
-def mdat(size: int = 100) -> Box:
-    data = box(b"mdat", bytes(size))
-    return Box("mdat", data, 8)
+def mdat(size: int = 100) -> LooseBox:
+    (loose,) = BoxSplitter().push(box(b"mdat", bytes(size)))
+    return loose
 
 
 def at(time: int, *sizes: int, duration: int = 3000, offset: int | None = None) -> bytes:
@@ -40,7 +40,7 @@ def movie(*fragments: bytes) -> tuple[bytes, MovieWriter]:
     out = BytesIO()
     writer = MovieWriter(out, MOOV)
     for fragment in fragments:
-        writer.add(fragment, mdat())
+        writer.add(writer.read(fragment), mdat())
     writer.finish()
     return out.getvalue(), writer
 
@@ -79,7 +79,7 @@ def test_a_track_without_samples_is_left_out() -> None:
     second = trak(tkhd=full(b"tkhd", "5I", 0, 0, 2, 0, 0, tail=bytes(60)), mdhd=full(b"mdhd", "5I", 0, 0, 48000, 0, 0))
     out = BytesIO()
     writer = MovieWriter(out, moov(MVHD, TRACK, second))
-    writer.add(at(0, 10), mdat())
+    writer.add(writer.read(at(0, 10)), mdat())
     writer.finish()
     inside = next(child for child in iter_boxes(out.getvalue()) if child.kind == "moov")
     assert [child.kind for child in iter_boxes(inside.payload)] == ["mvhd", "trak"]
@@ -109,10 +109,10 @@ def test_a_fragment_that_does_not_fit_changes_nothing(fragment: bytes, said: str
     """It is refused before a byte of it is written."""
     out = BytesIO()
     writer = MovieWriter(out, MOOV)
-    writer.add(at(0, 10), mdat())
+    writer.add(writer.read(at(0, 10)), mdat())
     before = out.getvalue()
     with pytest.raises(MediaError, match=said):
-        writer.add(fragment, mdat())
+        writer.add(writer.read(fragment), mdat())
     assert (out.getvalue(), writer.sample_count) == (before, 1)
 
 

@@ -194,7 +194,7 @@ def test_what_was_held_or_begun_since_the_plan_stays(
     clock.advance(20)
     listing = store.journeys()
     store.hold(journey_id, "panel", "button")
-    monkeypatch.setattr(store, "journeys", lambda: listing)
+    monkeypatch.setattr(store, "journeys", lambda _remembered: listing)
     report = pruner.sweep()
     assert ([v.footage.number for v in report.spared], report.deleted, report.alarms) == ([1], (), ())
     assert numbers(store, journey_id) == [1]
@@ -211,7 +211,7 @@ def test_two_sweeps_at_once_delete_once(
     slower = open_like(store)
     listing = slower.journeys()
     assert len(pruner.sweep().deleted) == 1
-    monkeypatch.setattr(slower, "journeys", lambda: listing)
+    monkeypatch.setattr(slower, "journeys", lambda _remembered: listing)
     report = Pruner(slower, POLICY, clock).sweep()
     assert (report.deleted, len(report.spared), report.logs_deleted, report.alarms) == ((), 1, (), ())
     assert len(tombstones(store)) == 4

@@ -1,0 +1,88 @@
+"""A film's bytes are where they belong, few calls bring them there, and what the disk refuses is not passed over."""
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recorder.office.sink import FileSink
+
+PIECE = bytes(range(256)) * 200  # 51 200 bytes
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "film"
+
+
+@pytest.fixture
+def sink(path: Path) -> Iterator[FileSink]:
+    sink = FileSink(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    yield sink
+    sink.close()
+
+
+@pytest.mark.parametrize("system", ["linux", "macos"])
+def test_pieces_become_one_file(sink: FileSink, path: Path, system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large ones and many small ones, and a beginning that is written again; also where the kernel takes no hint."""
+    if system == "macos":
+        monkeypatch.delattr(os, "posix_fadvise")
+    for _ in range(400):  # 20 MB: some of it is on its way to the disk by then
+        sink.write(memoryview(PIECE))
+    for _ in range(2000):
+        sink.write(b"x")
+    sink.seek(4)
+    sink.write(b"again")
+    sink.sync()
+    expected = bytearray(PIECE * 400 + b"x" * 2000)
+    expected[4:9] = b"again"
+    assert path.read_bytes() == expected
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(st.binary(max_size=50), max_size=20), taken=st.integers(1, 30))
+def test_a_disk_that_takes_a_part_is_asked_again(tmp_path: Path, pieces: list[bytes], taken: int) -> None:
+    """write(2) may take less than it was given; nothing is lost or twice there."""
+    path = tmp_path / "short"
+    path.unlink(missing_ok=True)
+    sink = FileSink(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with pytest.MonkeyPatch.context() as patch:
+        whole_write = os.pwrite
+
+        def short(fd: int, data: bytes, position: int) -> int:
+            return whole_write(fd, data[:taken], position)
+
+        def short_gather(fd: int, batch: Sequence[bytes], position: int) -> int:
+            return whole_write(fd, b"".join(batch)[:taken], position)
+
+        patch.setattr(os, "pwrite", short)
+        patch.setattr(os, "pwritev", short_gather)
+        for piece in pieces:
+            sink.write(piece)
+        sink.sync()
+    sink.close()
+    assert path.read_bytes() == b"".join(pieces)
+
+
+def test_a_full_disk_is_said() -> None:
+    """At the end, if not before."""
+    sink = FileSink(os.open("/dev/full", os.O_WRONLY))
+    try:
+        sink.write(PIECE)
+        with pytest.raises(OSError, match="No space left") as refused:
+            sink.sync()
+        assert refused.value.errno == errno.ENOSPC
+    finally:
+        sink.close()
+
+
+def test_what_was_not_synced_is_given_up(sink: FileSink, path: Path) -> None:
+    """Closing twice is as good as once, and writes nothing."""
+    sink.write(b"a little")
+    sink.close()
+    sink.close()
+    assert path.read_bytes() == b""
