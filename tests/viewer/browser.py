@@ -18,7 +18,7 @@ from tests.export.van import Van
 
 VIEWER = Path(__file__).parents[2] / "recorder/office/viewer"
 PAGE = VIEWER / "dist/viewer.html"
-WAIT_MS = 60_000
+WAIT_MS = 120_000  # a passphrase takes seconds, and a busy machine many more
 FLAGS = (
     "--headless",
     "--no-sandbox",

@@ -151,9 +151,12 @@ def begin(van: Van) -> str:
     return van.store.begin_journey(CONSENT)
 
 
-def eventful_day(folder: Path, footage: Footage, length_s: float, segments: int) -> Day:
+def eventful_day(
+    folder: Path, footage: Footage, length_s: float, segments: int, passphrase: str | None = PASSPHRASE
+) -> Day:
     """Two held journeys: an eventful one that a power cut ended, and a short one."""
-    van, keys = office_van(folder)
+    folder.mkdir(exist_ok=True)
+    van, keys = office_van(folder, passphrase)
     eventful = begin(van)
     log = van.store.log(eventful)
     for number in range(segments - 1):

@@ -68,16 +68,13 @@ class Firefox:
         return self.run(script)
 
     def pick_folder(self, selector: str, folder: Path) -> None:
-        """As a person does in the dialogue for folders."""
-        self.call("Marionette:SetContext", value="chrome")
-        self.run(
-            "const [selector, folder] = arguments; const actor = gBrowser.selectedBrowser;"
-            "return SpecialPowersLike(); function SpecialPowersLike() {"
-            " return actor.browsingContext.id; }",
-            selector,
-            str(folder),
+        """What the dialogue for folders does: the one call that only the browser itself may make."""
+        script = (
+            "const [selector, folder] = arguments; const input = document.querySelector(selector);"
+            "input.mozSetDirectory(folder);"
+            "input.dispatchEvent(new input.ownerDocument.defaultView.Event('change', { bubbles: true }));"
         )
-        self.call("Marionette:SetContext", value="content")
+        self.call("WebDriver:ExecuteScript", script=script, args=[selector, str(folder)], sandbox="system")
 
     def call(self, command: str, **parameters: object) -> Any:
         self._number += 1
