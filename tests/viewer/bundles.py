@@ -49,6 +49,7 @@ class Catalogue:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.cases: list[dict[str, Any]] = []
+        self._keys: dict[object, Path] = {}
 
     def folder(self, name: str) -> Path:
         """A new folder for the bundle ``name``."""
@@ -73,15 +74,11 @@ class Catalogue:
         top: str = "stick",
     ) -> None:
         """Note what `verify` says of the bundle ``name``, whose recorder is ``van``."""
-        keys = self.root / name / "keys"
-        keys.mkdir(exist_ok=True)
         own = identity or van.identity
+        known = {VEHICLE: van.store.key.public} if enrolled is None else enrolled
         readers = (own.recipient.text,) if recipients is None else recipients
-        (keys / "recipient.txt").write_text("".join(f"{text}\n" for text in readers))
-        for vehicle, key in ({VEHICLE: van.store.key.public} if enrolled is None else enrolled).items():
-            enrol(keys, vehicle, key, replace=True)
-        if not readers:
-            (keys / "recipient.txt").unlink()
+        keys = self.root / name / f"keys {with_key}"
+        shutil.copytree(self._keys_for(known, readers), keys)
         advance_heads(keys, heads or {})
         case: dict[str, Any] = {"name": name, "top": top, "with_key": with_key, "identity": own.text}
         case["known"] = {
@@ -90,6 +87,20 @@ class Catalogue:
         }
         case |= self._said(name, keys, [own] if with_key else None)
         self.cases.append(case)
+
+    def _keys_for(self, known: dict[str, PublicKey], readers: tuple[str, ...]) -> Path:
+        """A folder of keys that knows these, made once."""
+        wanted = (tuple(known.items()), readers)
+        if wanted not in self._keys:
+            folder = self.root / f"keys {len(self._keys)}"
+            folder.mkdir()
+            (folder / "recipient.txt").write_text("".join(f"{text}\n" for text in readers))
+            for vehicle, key in known.items():
+                enrol(folder, vehicle, key)
+            if not readers:
+                (folder / "recipient.txt").unlink()
+            self._keys[wanted] = folder
+        return self._keys[wanted]
 
     def _said(self, name: str, keys: Path, identities: list[X25519Identity] | None) -> dict[str, Any]:
         try:

@@ -52,16 +52,18 @@ class Footage:
         return b"".join([*data, *(fragment.data for fragment in mp4.cut())])
 
 
-def film(seconds: int, size: tuple[int, int] = (320, 180), bitrate_bps: int = 300_000) -> Footage:
-    """A drive: seats, a driver, a window with the country passing by; a beep each second."""
+def film(seconds: int, size: tuple[int, int] = (320, 180), bitrate_bps: int = 300_000, *, noise: int = 0) -> Footage:
+    """A drive: seats, a driver, a window with the country passing by; a beep each second. ``noise``: of the sensor."""
     width, height = size
     encoder = PictureEncoder(width, height, Fraction(FPS), bitrate_bps)
     canvas = Canvas(width, height)
     stamp = Stamp(VEHICLE, width, height, lambda captured_ns: START_UTC_NS + 5 * NS_PER_S + captured_ns)
+    random = np.random.default_rng(3)
     pictures = []
     for number, frame in enumerate(_drawn(seconds * FPS, width, height)):
         canvas.paint(av.VideoFrame.from_ndarray(frame, format="bgr24"))
         at_ns = number * NS_PER_S // FPS
+        canvas.y[:] += random.integers(0, noise + 1, canvas.y.shape, dtype=np.uint8)
         stamp.apply(canvas.y, at_ns, number)
         pictures.append(encoder.encode(canvas.frame, at_ns, NS_PER_S // FPS))
     sound = SoundEncoder(0)
@@ -149,9 +151,12 @@ def begin(van: Van) -> str:
     return van.store.begin_journey(CONSENT)
 
 
-def eventful_day(folder: Path, footage: Footage, length_s: float, segments: int) -> Day:
+def eventful_day(
+    folder: Path, footage: Footage, length_s: float, segments: int, passphrase: str | None = PASSPHRASE
+) -> Day:
     """Two held journeys: an eventful one that a power cut ended, and a short one."""
-    van, keys = office_van(folder)
+    folder.mkdir(exist_ok=True)
+    van, keys = office_van(folder, passphrase)
     eventful = begin(van)
     log = van.store.log(eventful)
     for number in range(segments - 1):

@@ -10,6 +10,7 @@ import pytest
 from tests.office.footage import Recording
 from tests.viewer import bundles
 
+pytestmark = pytest.mark.timeout(600)  # the bundles are made for all tests at once: seconds, where nothing else runs
 VIEWER = Path(__file__).parents[2] / "recorder/office/viewer"
 
 

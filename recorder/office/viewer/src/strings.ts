@@ -241,6 +241,8 @@ const en = {
     },
   },
   units: { hours: "h", minutes: "min", seconds: "s" },
+  days: ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"],
+  months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
 };
 
 export type Strings = typeof en;
@@ -483,6 +485,8 @@ const cy: Strings = {
     },
   },
   units: { hours: "awr", minutes: "mun", seconds: "e" },
+  days: ["Sul", "Llun", "Maw", "Mer", "Iau", "Gwe", "Sad"],
+  months: ["Ion", "Chwe", "Maw", "Ebr", "Mai", "Meh", "Gorff", "Awst", "Medi", "Hyd", "Tach", "Rhag"],
 };
 
 export const languages = { en, cy } as const;

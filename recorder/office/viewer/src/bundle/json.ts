@@ -12,6 +12,7 @@ export type Json = null | boolean | string | bigint | number | readonly Json[] |
 export type JsonObject = ReadonlyMap<string, Json>;
 
 const MAX_DEPTH = 900; // Python's reader ends near a thousand; no recorder writes more than ten
+const MAX_VALUES = 2_000_000; // some hundred megabytes of memory; a manifest of all files there may be has less
 const MAX_DIGITS = 4300; // Python reads no longer integer (sys.int_info)
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
@@ -74,6 +75,7 @@ export function asText(value: Json | undefined): string {
 
 class Reader {
   private at = 0;
+  private values = 0;
   constructor(private readonly text: string) {}
 
   whole(): Json {
@@ -84,7 +86,8 @@ class Reader {
   }
 
   private value(depth: number): Json {
-    if (depth > MAX_DEPTH) throw new SyntaxError();
+    this.values += 1;
+    if (depth > MAX_DEPTH || this.values > MAX_VALUES) throw new SyntaxError();
     this.space();
     switch (this.text[this.at]) {
       case "{":

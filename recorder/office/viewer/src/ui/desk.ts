@@ -65,7 +65,7 @@ export class Desk {
     this.#stage = new Stage(strings);
     this.#timeline = new Timeline(strings, (atS) => this.#seek(atS));
     this.#transport = new Transport(strings, this.#stage.video, (act) => this.#act(act), (rate) => this.#player?.setRate(rate));
-    this.#list = new JourneyList(session, strings, language, (journey) => this.#pick(journey));
+    this.#list = new JourneyList(session, strings, (journey) => this.#pick(journey));
     this.#meter = new Meter(this.#stage.video, this.#transport.level);
     this.#tasks = new TaskLine(strings, (isBusy) => (session.isSaving = isBusy));
     this.#help = helpSheet(strings, session.areKeysOn, (areOn) => (session.areKeysOn = areOn));

@@ -13,10 +13,11 @@ export function dayOf(zeroUtcMs: number | null, atS = 0): string {
   return zeroUtcMs === null ? "" : new Date(zeroUtcMs + atS * 1000).toISOString().slice(0, 10);
 }
 
-/** `Saturday 28 November 2026`, in the page's language. */
-export function longDayOf(zeroUtcMs: number, language: string): string {
-  const format: Intl.DateTimeFormatOptions = { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" };
-  return new Intl.DateTimeFormat(language === "cy" ? "cy" : "en-GB", format).format(new Date(zeroUtcMs));
+/** `Sat 28 Nov 2026`: in words of ours, for not every browser has Welsh. */
+export function longDayOf(zeroUtcMs: number, strings: Strings): string {
+  const date = new Date(zeroUtcMs);
+  const [day, month] = [strings.days[date.getUTCDay()], strings.months[date.getUTCMonth()]];
+  return `${day ?? ""} ${date.getUTCDate()} ${month ?? ""} ${date.getUTCFullYear()}`;
 }
 
 /** `1 h 12 min`, `3 min 20 s`, `9 s`. */

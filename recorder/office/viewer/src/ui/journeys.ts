@@ -1,6 +1,6 @@
 /** The list of journeys: when, how long, whose vehicle, held, and how the check stands. */
 import type { Journey } from "../model.ts";
-import type { Language, Strings } from "../strings.ts";
+import type { Strings } from "../strings.ts";
 import { drawing, fill, h } from "./dom.ts";
 import { clockOf, lengthOf, longDayOf } from "./format.ts";
 import { icons } from "./icons.ts";
@@ -13,7 +13,6 @@ export class JourneyList {
   constructor(
     private readonly session: Session,
     private readonly strings: Strings,
-    private readonly language: Language,
     private readonly onPick: (journey: Journey) => void,
   ) {
     this.element = h("nav", { class: "journeys", aria: { label: strings.desk.journeys } }, h("h2", {}, strings.desk.journeys), this.#list);
@@ -36,7 +35,7 @@ export class JourneyList {
     const end = clockOf(zeroUtcMs, journey.lengthS).slice(0, 5);
     return h("li", {},
       h("button", { type: "button", aria: isCurrent ? { current: "true" } : {}, on: { click: () => this.onPick(journey) } },
-        h("span", { class: "day" }, zeroUtcMs === null ? s.unknownTime : longDayOf(zeroUtcMs, this.language)),
+        h("span", { class: "day" }, zeroUtcMs === null ? s.unknownTime : longDayOf(zeroUtcMs, this.strings)),
         h("span", { class: "time" }, zeroUtcMs === null ? journey.name : `${clockOf(zeroUtcMs, 0).slice(0, 5)} – ${end}`),
         h("span", { class: "facts" }, `${journey.vehicle} · ${lengthOf(journey.lengthS, this.strings)}`),
         h("span", { class: "chips" },

@@ -95,7 +95,7 @@ export class Timeline {
 
   #scale(journey: Journey): HTMLElement {
     const scale = h("div", { class: "scale" });
-    for (const atS of ticksOf(journey.lengthS, 8).filter((one) => one < this.#length * 0.95)) {
+    for (const atS of ticksOf(journey.lengthS, window.innerWidth < 600 ? 3 : 8).filter((one) => one < this.#length * 0.95)) {
       const tick = h("span", { class: "tick" }, timeOf(journey.zeroUtcMs, atS).slice(0, journey.lengthS > 600 ? 5 : 8));
       tick.style.left = this.#place(atS);
       scale.append(tick);

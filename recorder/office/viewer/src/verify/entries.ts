@@ -16,6 +16,7 @@ export const SIGNATURE_MARK = ',"sig":"';
 
 const CLOCKS: readonly string[] = ["synchronised", "rtc", "unproven"] satisfies readonly ClockQuality[];
 const MEMBERS = 9;
+const LEAST_LINE_BYTES = 64; // one hash
 
 export interface Entry {
   readonly seq: bigint;
@@ -52,11 +53,17 @@ export function signedLine(entry: Omit<Entry, "sig">, sign: (data: Bytes) => str
   return `${unsigned.slice(0, -1)}${SIGNATURE_MARK}${sign(concat(CONTEXT, utf8(unsigned)))}"}`;
 }
 
-/** The lines that end in a newline, and how many bytes follow the last of them. */
-export function completeLines(data: Uint8Array): readonly [readonly Uint8Array[], number] {
+/**
+ * The lines that end in a newline, and how many bytes follow the last of them. No more lines than a log of that size can
+ * have: of a million empty ones the first is wrong, and nobody looks at the others.
+ */
+export function completeLines(
+  data: Uint8Array,
+  most = Math.ceil(data.length / LEAST_LINE_BYTES) + 1,
+): readonly [readonly Uint8Array[], number] {
   const lines: Uint8Array[] = [];
   let start = 0;
-  for (let end = data.indexOf(10); end >= 0; end = data.indexOf(10, start)) {
+  for (let end = data.indexOf(10); end >= 0 && lines.length < most; end = data.indexOf(10, start)) {
     lines.push(data.subarray(start, end));
     start = end + 1;
   }

@@ -19,7 +19,7 @@ import { Logbook } from "./logbook.ts";
 import { type Chain, type Known, type LogCheck, verifyLog } from "./logcheck.ts";
 import * as words from "./words.ts";
 
-const MAX_LOG_BYTES = 1 << 28;
+const MAX_LOG_BYTES = 1 << 26; // some years of entries; the command line takes more, and has the memory
 const EMPTY = new Uint8Array();
 
 /** What the signed log says of a segment. `bodySha256`: null where its end is not in the log. */
@@ -127,7 +127,7 @@ async function decryptedLog(
 }
 
 function firstOf(log: Bytes | null): Entry | null {
-  const [line] = completeLines(log ?? EMPTY)[0];
+  const [line] = completeLines(log ?? EMPTY, 1)[0];
   return line === undefined ? null : parseLine(line);
 }
 
