@@ -22,6 +22,11 @@ from recorder.office.recorders import Trust
 from recorder.vault import age
 
 _BLOCK_BYTES = 1 << 20
+_ERASED = {  # the classes of erasure, see recorder/vault/README.md
+    "slot": "for good, its key lay in memory that forgets",
+    "file": "weakly, its key lay in a file, which a laboratory may find on the card",
+    "unlink": "weakly, its header lay in the clear, which a laboratory may find on the card",
+}
 
 
 def verify(bundle: Path, trust: Trust, identities: Sequence[age.Identity] | None = None) -> VerifyReport:
@@ -53,13 +58,14 @@ def verify(bundle: Path, trust: Trust, identities: Sequence[age.Identity] | None
 
 def missing_segments(folder: JourneyFolder, logs: JourneyLogs) -> Iterator[Finding]:
     """Segments that the log knows and the bundle has not."""
-    deleted = frozenset[int]() if logs.journey is None else deleted_segments(logs.ledger, logs.journey)
+    deleted = {} if logs.journey is None else deleted_segments(logs.ledger, logs.journey)
     for number, facts in logs.segments.items():
         name = manifest.segment_name(number)
         if name in folder.files or facts.body_bytes == 0:
             continue
         if number in deleted:
-            text, is_wrong = "is not here: the recorder had deleted it before, and its ledger says why.", False
+            how = _ERASED.get(deleted[number], "its ledger does not say how well")
+            text, is_wrong = f"is not here: the recorder had deleted it before ({how}), and its ledger says why.", False
         elif facts.body_sha256 is None:
             text, is_wrong = "is not here: it was still being recorded; export again for it.", False
         else:

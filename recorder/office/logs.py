@@ -117,14 +117,14 @@ def exported_along(ledger: Sequence[Entry]) -> frozenset[str]:
     return frozenset()
 
 
-def deleted_segments(ledger: Sequence[Entry], journey: str) -> frozenset[int]:
-    """The segments of ``journey`` that tombstones account for."""
-    return frozenset(
-        number
+def deleted_segments(ledger: Sequence[Entry], journey: str) -> dict[int, str]:
+    """The segments of ``journey`` that tombstones account for, and how well each says that it was erased."""
+    return {
+        number: str(entry.data.get("erasure"))
         for entry in ledger
         if entry.event == words.TOMBSTONE_DONE and entry.data.get("journey") == journey
         for number in _numbers(entry.data.get("deleted"))
-    )
+    }
 
 
 def _numbers(value: object) -> tuple[int, ...]:

@@ -91,7 +91,7 @@ def test_a_stream_in_any_pieces_gives_the_same_boxes(payloads: list[bytes], data
     boxes = [box(b"free", payload) for payload in payloads]
     stream = b"".join(boxes)
     splitter = BoxSplitter()
-    found: list[LooseBox] = []
+    found: list[LooseBox] = [*splitter.push(b"")]
     position = 0
     while position < len(stream):
         step = data.draw(st.integers(1, len(stream) - position))

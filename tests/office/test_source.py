@@ -8,10 +8,10 @@ import pytest
 
 from recorder.errors import AgePayloadError, AgeTruncatedError, BundleError
 from recorder.office.contents import BundleFile
-from recorder.office.source import SegmentSource
+from recorder.office.source import _BLOCK_BYTES, SegmentSource
 from recorder.vault.age import X25519Identity, encrypt_bytes
 
-PLAIN = bytes(range(256)) * 40_000  # ten megabytes: more than may wait
+PLAIN = bytes(range(256)) * 80_000  # twenty megabytes: more than may wait
 READER = "read-ahead"
 
 
@@ -78,6 +78,9 @@ def test_a_stick_pulled_out_is_an_error_where_its_bytes_would_have_come(
 def test_the_thread_ends_with_whoever_gave_up(identity: X25519Identity, sealed: bytes) -> None:
     with SegmentSource(BundleFile(io.BytesIO(sealed)), lambda _: None, is_body_known=False) as source:
         next(iter(source.plaintext([identity], is_torn=False)))
+        taken, waiting, in_hand = 1, 4, 1
+        while source.body_bytes < (taken + waiting + in_hand) * _BLOCK_BYTES:  # then it waits for room
+            threading.Event().wait(0.001)
         assert readers() == [READER]
     assert readers() == []
 

@@ -22,7 +22,10 @@ from recorder.vault.deletion import delete_segments
 from recorder.vault.journal import DeviceKey
 from recorder.vault.recovery import recover
 from recorder.vault.retention import Reason, Verdict
+from recorder.vault.slots import Kind, Slot
+from recorder.vault.store import Store
 from tests.export.van import Van, flip, names_in
+from tests.vault.kit import make_slot
 
 FILES = ("00001.mp4.age", "00002.mp4.age", "log.jsonl.age", "ledger.jsonl.age", "manifest.json")
 
@@ -330,8 +333,18 @@ def test_a_journey_taken_off_the_stick_is_found(van: Van, stick: Path, segments:
 # --- not wrong ---------------------------------------------------------------------------------------------------
 
 
-def test_segments_that_are_accounted_for(van: Van, stick: Path, segments: list[bytes]) -> None:
-    """Deleted before, with a tombstone; or still being recorded: remarks, and nothing wrong."""
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("slot", "for good, its key lay in memory that forgets"),
+        ("file", "weakly, its key lay in a file, which a laboratory may find on the card"),
+    ],
+)
+def test_segments_that_are_accounted_for(van: Van, stick: Path, segments: list[bytes], kind: Kind, how: str) -> None:
+    """Deleted before, with a tombstone that says how well; or still being recorded: remarks, and nothing wrong."""
+    slot = make_slot(van.store.root.with_name("other-slot"))
+    recipients = [van.identity.recipient]
+    van.store = Store(van.store.root, van.store.key, recipients, van.clock, slots=[Slot(slot.path, kind)])
     journey = van.begin()
     van.record(journey, segments[0])
     van.clock.advance(700)  # what comes now is of another epoch
@@ -345,7 +358,7 @@ def test_segments_that_are_accounted_for(van: Van, stick: Path, segments: list[b
     os.close(writer._fd)
     assert report.exit_code == 0
     assert [(finding.file, finding.text.split(":")[1]) for finding in report.findings] == [
-        ("00001.mp4.age", " the recorder had deleted it before, and its ledger says why."),
+        ("00001.mp4.age", f" the recorder had deleted it before ({how}), and its ledger says why."),
         ("00003.mp4.age", " it was still being recorded; export again for it."),
     ]
 

@@ -142,6 +142,19 @@ def test_a_hold_that_was_removed_by_hand_is_met_at_each_look(
         assert (record.held, len(record.problems)) == (True, 1)
 
 
+def test_what_cannot_be_looked_at_is_an_alarm_at_each_look(
+    store: Store, journey_id: str, clock: FakeClock, remembered: Remembered, reads: Reads
+) -> None:
+    """A HOLD that leads to itself, as a damaged card may have it: nothing is remembered, and the journey is held."""
+    record_segment(store, journey_id, clock)
+    settle(store, remembered, reads)
+    (store.journeys_path / journey_id / HOLD_NAME).symlink_to(HOLD_NAME)
+    for _ in range(3):
+        (record,) = store.journeys(remembered)
+        assert (record.held, len(record.problems)) == (True, 2)
+    assert reads.taken() == [journey_id] * 3
+
+
 def test_who_writes_may_die_without_a_trace(store: Store, journey_id: str, clock: FakeClock) -> None:
     """The lock of a process that was killed goes, and nothing on the disk has changed: what is live is asked anew."""
     writer = store.open_segment(journey_id, 1, clock.now_ns)
