@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 CLOSE_WITHIN_S = 1.0
 _INBOX_BYTES = 32 * 1024 * 1024
+_SMALL = (64, 64)
 _CLOSING_ROUND_S = 0.02
 _ROUND_S = 0.15  # the mux thread goes round so often at least; pictures wake it, a fragment at a time
 
@@ -304,8 +305,7 @@ def warm_up(config: Config) -> None:
         from recorder.capture.picamera import preload  # noqa: PLC0415
 
         preload()
-    camera = config.camera
-    PictureEncoder(camera.width, camera.height, Fraction(camera.fps), camera.bitrate_bps)
+    PictureEncoder(*_SMALL, Fraction(config.camera.fps), config.camera.bitrate_bps)  # beside the camera's own, soon
     _sound_encoder(0).finish()
 
 

@@ -1,7 +1,7 @@
 """Writing one segment: plaintext MP4 comes in, whole encrypted chunks lie on the card a moment later.
 
 Rules: nothing is written in the clear; a chunk is encrypted once; chunks are synced three at a time, and none waits for
-longer than 0.35 s; what has waited for its chunk to fill for 0.5 s is pushed out with padding, so that a still scene is
+longer than 0.45 s; what has waited for its chunk to fill for 0.5 s is pushed out with padding, so that a still scene is
 as safe as a lively one; errors are sticky: after one failure the body is closed and every call repeats it. The
 procedure is in the README.
 """
@@ -21,7 +21,7 @@ from recorder.vault.journal import Journal
 from recorder.vault.padding import BoxTracker, padding
 
 SYNC_BYTES = 3 * age.CHUNK_BYTES  # on ext4 a sync writes 16 KiB beside what it syncs: a twelfth more
-SYNC_AFTER_NS = 350_000_000  # what one at 4 Mb/s takes to come together, and a little
+SYNC_AFTER_NS = 450_000_000  # what one at 4 Mb/s takes to come together, and a fragment more
 RESERVE_BYTES = 4 << 20
 PAD_AFTER_NS = 500_000_000
 

@@ -199,6 +199,14 @@ def main() -> None:
         f"{our_s:.2f} s: {ratio:.2f} x",
         f"{their_s:.2f} s",
     )
+    try:
+        _add_whole(table, recipient)
+    finally:  # what was measured until then is worth telling
+        Console(file=sys.stdout, width=150).print(table)
+
+
+def _add_whole(table: Table, recipient: str) -> None:
+    """The rows of whole recorders, and which commands measure the rest."""
     reason = why_not()
     for size, (width, height, goal_mb) in SIZES.items():
         if reason is not None:
@@ -222,7 +230,6 @@ def main() -> None:
         "scripts/powercut 100",
         "",
     )
-    Console(file=sys.stdout, width=150).print(table)
 
 
 if __name__ == "__main__":

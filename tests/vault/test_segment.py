@@ -111,7 +111,7 @@ def test_a_mark_comes_back_when_what_it_marks_is_synced(
     writer.write(fragment(1000), "second")
     assert body.stat().st_size == NONCE_BYTES + SEALED_CHUNK_BYTES
     assert writer.maintain(clock.now_ns) is None
-    clock.advance(0.34)
+    clock.advance(0.44)
     assert writer.maintain(clock.now_ns) is None
     assert syncs == []
     clock.advance(0.01)
@@ -119,7 +119,7 @@ def test_a_mark_comes_back_when_what_it_marks_is_synced(
     assert syncs == [NONCE_BYTES + SEALED_CHUNK_BYTES]
     writer.write(fragment(CHUNK_BYTES), "third")
     assert writer.maintain(clock.now_ns) is None
-    clock.advance(0.35)
+    clock.advance(0.45)
     assert writer.maintain(clock.now_ns) == "second"
     assert writer.seal("stop", Facts(0, 0)) == "third"
 
