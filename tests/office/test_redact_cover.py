@@ -16,6 +16,7 @@ from recorder.office.redaction.stampline import find_stamp
 from recorder.office.redaction.weights import find_weights
 from tests.capture.clips import BUNNY, CARPHONE
 from tests.office.moving_faces import labels
+from tests.test_readmes import HOUSE, unnamed
 
 
 def coded(luma: np.ndarray[Any, Any], crf: int) -> np.ndarray[Any, Any]:
@@ -107,3 +108,8 @@ def test_the_detector_finds_the_face_where_a_person_drew_it() -> None:
 def test_where_there_is_no_face_none_is_found() -> None:
     detector = CenterFace(find_weights().path, 320, 240, 960, 0.2)
     assert detector.find(av.VideoFrame.from_ndarray(np.full((360, 320), 90, np.uint8), format="yuv420p")) == []
+
+
+def test_the_readme_names_each_module() -> None:
+    """With its job beside it, as in the rooms."""
+    assert unnamed(HOUSE / "office" / "redaction") == []
