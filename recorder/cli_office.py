@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from recorder.cli_printing import AS_JSON, print_view
+from recorder.cli_redact import redact
 from recorder.errors import WrongPassphraseError
 
 RECORDER_KEY = click.option(
@@ -186,7 +187,17 @@ def register(keys: Path, as_json: bool) -> int:
     return print_view(Register.open(keys, ask_passphrase).check(), as_json)
 
 
-COMMANDS = (keygen, recipient, open_, enrol, verify, report, disclose, register)
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def viewer(folder: Path) -> int:
+    """Put the newest viewer.html into FOLDER, the one with the office's keys."""
+    from recorder.office.page import renew_page  # noqa: PLC0415
+
+    click.echo(f"Written: {renew_page(folder)}. Double-click it; it needs no installation and no network.")
+    return 0
+
+
+COMMANDS = (keygen, recipient, open_, enrol, verify, report, disclose, redact, register, viewer)
 
 
 # --- helpers -----------------------------------------------------------------------------------------------------

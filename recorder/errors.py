@@ -138,6 +138,10 @@ class BundleError(RecorderError, ValueError):
     exit_code = 3
 
 
+class ModelError(RecorderError, LookupError):
+    """The weights that find faces are missing, or are not the ones that were measured."""
+
+
 class OrderError(RecorderError, ValueError):
     """An order from the office, or a recorder's answer to one, is not what it should be."""
 

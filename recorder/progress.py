@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from recorder.export.tally import Progress as CopyProgress
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
 Show = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
@@ -38,10 +38,31 @@ def copy_bars() -> Iterator[Callable[[CopyProgress], None]]:
         yield show
 
 
-def _bars() -> "Progress":
+@contextmanager
+def step_bars() -> Iterator[Callable[[str, float, float], None]]:
+    """The same for work in steps: one bar for each, with its share and the time left.
+
+    Called with the step's name, how much of it is done and how much there is (0: not known).
+    """
+    from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    with _bars(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(step: str, done: float, whole: float) -> None:
+            if step not in tasks:
+                for earlier in tasks.values():
+                    bars.update(earlier, completed=1, total=1)
+                tasks[step] = bars.add_task(step, total=None)
+            bars.update(tasks[step], completed=done, total=whole or None)
+
+        yield show
+
+
+def _bars(*columns: "ProgressColumn") -> "Progress":
     from rich.console import Console  # noqa: PLC0415 - only staff's commands show progress
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+    usual = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    return Progress(*(columns or usual), console=console, disable=not console.is_terminal, transient=True)

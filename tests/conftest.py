@@ -8,8 +8,14 @@ is a fault of that script, and a promise that nobody checks.
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is; speed is what scripts/bench measures.
+settings.register_profile("cabin-recorder", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("cabin-recorder")
 
 # Of reasons, as the tests give them.
 BEYOND = (
@@ -19,9 +25,16 @@ BEYOND = (
     "bookworm's udevadm has no verify",  # trixie's has
 )
 
+# Rooms whose tests run against real time, or take what a machine has once: sound, a bus, loop devices, a browser.
+ALONE = ("cabin", "capture", "contract", "daemon", "demo", "export", "hardware", "powercut", "rig", "systemd", "viewer")
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without a word of it in -m, what takes up to an hour of real time is not there."""
+    """Without a word of it in -m, what takes up to an hour of real time is not there. Rooms get their marker."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in ALONE:
+            item.add_marker(pytest.mark.alone)
     if "hour" not in config.option.markexpr:
         asked = [item for item in items if item.get_closest_marker("hour") is None]
         config.hook.pytest_deselected(items=[item for item in items if item not in asked])

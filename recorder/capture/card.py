@@ -21,7 +21,7 @@ from recorder.errors import RecorderError
 QUEUE_BYTES = 64 * 1024 * 1024  # two minutes at 4 Mb/s
 STALLED_AFTER_S = 2.0  # a card that takes longer for one thing is a fault
 STUCK_AFTER_S = 120.0  # and after this one that only a new start can mend
-_ROUND_S = 0.05  # a sink wants to be maintained at least ten times a second
+_ROUND_S = 0.12  # a sink wants to be maintained at least eight times a second; fragments come more often
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,6 @@ class CardWriter:
         self._open: dict[int, SegmentSink] = {}  # oldest first
         self._waiting_marks: dict[int, Durable] = {}
         self._failures = 0
-        self._maintained_s = 0.0
         self._round_s = time.monotonic()
         self._waiting_since_s: float | None = None  # for the card
         self.thread = threading.Thread(target=self._run, name="capture-card", daemon=True)
@@ -123,17 +122,22 @@ class CardWriter:
     # What runs on the thread.
 
     def _run(self) -> None:
-        while not isinstance(job := self._queue.get(_ROUND_S), _End):
+        while not isinstance(job := self._next(), _End):
             self._round_s = time.monotonic()
             self._waiting_since_s = self._round_s
             if job is not None:
                 self._carry_out(job)
-            if self._round_s - self._maintained_s >= _ROUND_S:
-                self._maintained_s = self._round_s
-                self._maintain()
+            self._maintain()  # at once: what was written may be enough for a sync
             self._waiting_since_s = None
         self.working = False
         self._on_end()
+
+    def _next(self) -> _Job | None:
+        """The next job; None where none has come for a round."""
+        if (job := self._queue.take()) is None:
+            self._queue.wait(_ROUND_S)
+            job = self._queue.take()
+        return job
 
     def _carry_out(self, job: _Begin | _Write | _Finish) -> None:
         """Do one job; what belongs to a segment that was lost is lost with it."""

@@ -14,7 +14,8 @@ from recorder.capture.ports import DeviceFailure
 from recorder.errors import CaptureError
 
 SILENT_AFTER_S = 3.0
-_ROUND_S = 0.1
+_ROUND_S = 0.1  # until a device has delivered, and between tries
+_WATCHING_ROUND_S = 0.5  # a device that has failed, or is not wanted any more, does not wait for it
 
 
 class Keeper:
@@ -111,15 +112,17 @@ class Keeper:
         """Wait until the device is no longer wanted (None), has failed, or delivers nothing."""
         opened_s = time.monotonic()
         while self._wanted:
-            with self._changed:
-                self._changed.wait_for(lambda: not self._wanted or self._failure, _ROUND_S)
             self.beat_s = time.monotonic()
             if self._failure is not None:
                 return self._failure
             if self._delivered_s is not None:
                 self._faults.end(self.kind)
-            if self.beat_s - (self._delivered_s or opened_s) > SILENT_AFTER_S:
+            left_s = (self._delivered_s or opened_s) + SILENT_AFTER_S - self.beat_s
+            if left_s < 0:
                 return DeviceFailure(f"The {self.kind} has delivered nothing for {SILENT_AFTER_S:g} s.")
+            round_s = _ROUND_S if self._delivered_s is None else _WATCHING_ROUND_S
+            with self._changed:
+                self._changed.wait_for(lambda: not self._wanted or self._failure, min(round_s, left_s))
         return None
 
     def _pause(self, seconds: float) -> None:

@@ -14,8 +14,8 @@ from recorder.capture import annexb, boxes
 from recorder.capture.boxes import AAC_FRAME, Run, Sample
 from recorder.capture.ports import VideoFormat, VideoPacket
 
-FRAGMENT_NS = 250_000_000
-_SOUND_PER_FRAGMENT = FRAGMENT_NS * boxes.SOUND_HZ // 1_000_000_000
+FRAGMENT_NS = 90_000_000  # three frames at 30 a second, however they jitter
+_SOUND_PER_FRAGMENT = 2 * FRAGMENT_NS * boxes.SOUND_HZ // 1_000_000_000  # where there is picture, it decides
 
 
 @dataclass(frozen=True, slots=True)

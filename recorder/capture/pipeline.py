@@ -12,9 +12,11 @@ callback hands over and returns; faults are posted, never raised into the loop; 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,21 +25,15 @@ from recorder.capture.bounded import BoundedQueue
 from recorder.capture.card import QUEUE_BYTES, CardWriter
 from recorder.capture.faults import Faults
 from recorder.capture.keeper import Keeper
-from recorder.capture.ports import DeviceFailure
+from recorder.capture.muxer import FRAGMENT_NS
+from recorder.capture.ports import AudioBlock, DeviceFailure
 from recorder.capture.recording import Recording
 from recorder.capture.watching import Watch
 from recorder.events import Event, Sealed
 from recorder.timekeeping import NS_PER_S, boottime_ns
 
 if TYPE_CHECKING:
-    from recorder.capture.ports import (
-        AudioBlock,
-        Camera,
-        Durable,
-        Microphone,
-        SegmentFactory,
-        VideoPacket,
-    )
+    from recorder.capture.ports import Camera, Durable, Microphone, SegmentFactory, VideoPacket
     from recorder.capture.senses import Peephole
     from recorder.capture.sentinel import Patience
     from recorder.capture.sound import SoundEncoder
@@ -45,8 +41,19 @@ if TYPE_CHECKING:
 
 CLOSE_WITHIN_S = 1.0
 _INBOX_BYTES = 32 * 1024 * 1024
-_ROUND_S = 0.05
+_CLOSING_ROUND_S = 0.02
+_ROUND_S = 0.15  # the mux thread goes round so often at least; pictures wake it, a fragment at a time
 
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A frame on its way; ``is_due``: a fragment is complete with it, or one begins."""
+
+    packet: VideoPacket
+    is_due: bool
+
+
+_Job = _Picture | AudioBlock | Callable[[], None]
 
 _log = logging.getLogger(__name__)
 
@@ -86,8 +93,9 @@ class Capture:
         self._last_frame_number = first_frame_number - 1
         self._sound, self._listens_before = sound, sound_before_s > 0
         self._post = post
-        self._inbox: BoundedQueue[Callable[[], None]] = BoundedQueue(_INBOX_BYTES)  # what the mux thread is to do
+        self._inbox: BoundedQueue[_Job] = BoundedQueue(_INBOX_BYTES)  # what the mux thread is to do
         self._keyframe_needed = False  # for a frame did not fit
+        self._picture_since_ns: int | None = None  # the oldest frame that the mux thread was not woken for
         self._reason: str | None = None  # once set, the capture stops
         self._closed = False  # nothing more is taken from the devices
         faults = Faults(post)
@@ -195,16 +203,27 @@ class Capture:
         self._last_frame_number += 1
         if self._closed or (self._keyframe_needed and not packet.is_keyframe):
             return
-        self._keyframe_needed = not self._inbox.put(partial(self._recording.picture, packet), len(packet.data))
+        picture = _Picture(packet, is_due=self._is_due(packet))
+        self._keyframe_needed = not self._inbox.put(picture, len(packet.data), ring=picture.is_due)
         if self._keyframe_needed:
             _log.warning("picture lost: %d bytes wait for the mux thread", self._inbox.waiting_bytes)
 
+    def _is_due(self, packet: VideoPacket) -> bool:
+        """Whether with this frame there is something to hand on; what comes before can wait for it."""
+        if self._picture_since_ns is None or packet.is_keyframe:
+            self._picture_since_ns = packet.captured_ns
+        complete = packet.captured_ns + packet.duration_ns - self._picture_since_ns >= FRAGMENT_NS
+        if complete:
+            self._picture_since_ns = None
+        return complete or packet.is_keyframe
+
     def _take_sound(self, block: AudioBlock) -> None:
+        """Sound waits for a picture, or the next round: nobody depends on a tenth of a second of it."""
         if self._microphone_keeper is not None:
             self._microphone_keeper.delivered()
         if self._watch is not None:
             self._watch.ear.hear(block)
-        if not self._closed and not self._inbox.put(partial(self._recording.sound, block), block.samples.nbytes):
+        if not self._closed and not self._inbox.put(block, block.samples.nbytes, ring=False):
             _log.warning("sound lost: %d bytes wait for the mux thread", self._inbox.waiting_bytes)
 
     # --- on the keepers' threads ------------------------------------------------------------------------------------
@@ -230,19 +249,38 @@ class Capture:
     def _run(self) -> None:
         stop_by_s: float | None = None
         while stop_by_s is None or (self.devices_open and time.monotonic() < stop_by_s):
-            self._mux_beat_s = time.monotonic()
-            job = self._inbox.get(_ROUND_S)
-            if job is not None:
-                job()
+            self._inbox.wait(_ROUND_S if self._reason is None else _CLOSING_ROUND_S)
+            self._work_off(for_s=_ROUND_S)
             self._recording.round(self._now_ns())
             if self._reason is not None and stop_by_s is None:
                 stop_by_s = time.monotonic() + CLOSE_WITHIN_S
         self._closed = True
-        while (job := self._inbox.get(0)) is not None:
-            job()
+        self._work_off()
         self._recording.end(self._reason or "")
         self._card.end()
         self._mux_working = False
+
+    def _work_off(self, for_s: float = math.inf) -> None:
+        """Do all that waits, or for so long, if it does not end; what is left then rings by itself."""
+        began_s = self._mux_beat_s = time.monotonic()
+        sounds: list[AudioBlock] = []  # handed in together, for that costs little more than one
+        while (job := self._inbox.take()) is not None:
+            if isinstance(job, AudioBlock):
+                sounds.append(job)
+            elif isinstance(job, _Picture) and not job.is_due:
+                self._recording.picture(job.packet)
+            else:
+                self._recording.sound(*sounds)
+                sounds.clear()
+                if isinstance(job, _Picture):
+                    self._recording.picture(job.packet)
+                else:
+                    job()
+            self._mux_beat_s = time.monotonic()
+            if self._mux_beat_s - began_s > for_s:
+                self._inbox.put(_nothing)
+                break
+        self._recording.sound(*sounds)
 
     def _on_segment_lost(self, number: int, retry_after_s: float) -> None:
         """Called on the card's thread."""
@@ -250,6 +288,10 @@ class Capture:
 
     def _segment_lost(self, number: int, retry_after_s: float) -> None:
         self._recording.segment_lost(number, retry_after_s, self._card.durable)
+
+
+def _nothing() -> None:
+    """Only wakes whoever it is handed to."""
 
 
 def warm_up(config: Config) -> None:

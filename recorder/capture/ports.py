@@ -124,7 +124,10 @@ class SegmentSink(Protocol):
         ...
 
     def maintain(self, now_ns: int) -> Durable | None:
-        """Pad and sync where due; the newest mark that has become durable, if any. Call ten times a second or more."""
+        """Pad and sync where due; the newest mark that has become durable, if any.
+
+        Call after each write, and eight times a second or more.
+        """
         ...
 
     def seal(self, reason: str, facts: SegmentFacts) -> Durable:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from recorder.capture import annexb
-from recorder.capture.clocks import NS_PER_S, SoundClock
+from recorder.capture.clocks import NS_PER_S, SoundClock, Stretch
 from recorder.capture.memory import SoundMemory
 from recorder.capture.open_segment import Card, OpenSegment, Reach
 from recorder.capture.rotation import PICTURE_LATE_NS, Rotation
@@ -20,13 +20,13 @@ from recorder.errors import CaptureError, MediaError
 if TYPE_CHECKING:
     from recorder.capture.faults import Faults
     from recorder.capture.muxer import SoundPacket
-    from recorder.capture.ports import AudioBlock, Durable, VideoFormat, VideoPacket
+    from recorder.capture.ports import AudioBlock, Durable, Samples, VideoFormat, VideoPacket
     from recorder.capture.sound import SoundEncoder
 
 SOUND_LATE_NS = NS_PER_S  # a microphone may be so late before silence takes its place
 SILENCE_LAG_NS = NS_PER_S // 4  # silence then keeps this far behind now, for the microphone's return
 EARLY_PICTURES_NS = 10 * NS_PER_S  # a camera whose opening takes longer than this has failed
-_ROUND_NS = NS_PER_S // 10  # a round that took longer was ours to wait for, not the microphone's
+_ROUND_NS = NS_PER_S // 5  # a round that took longer was ours to wait for, not the microphone's
 
 
 class Recording:
@@ -152,21 +152,38 @@ class Recording:
         if wanted and before:
             segment = self._current
             self._reaching_back = segment is not None and before[0].captured_ns < segment.began_ns
-            for block in before:
-                self.sound(block)
+            self.sound(*before)
 
-    def sound(self, block: AudioBlock) -> None:
-        """Record a block where it belongs; silence takes the place of what is missing before it."""
+    def sound(self, *blocks: AudioBlock) -> None:
+        """Record blocks where they belong; silence takes the place of what is missing before one."""
+        if not blocks:
+            return
         if not self._sound_wanted:
-            self._memory.keep(block)
+            for block in blocks:
+                self._memory.keep(block)
             return
         self._quiet_ns = 0
-        placement = self._clock.place(block.captured_ns, len(block.samples), block.rate_hz)
-        stretch, kept = placement.stretch, block.samples[placement.skip :]
-        if placement.silence and not self._encode(lambda encoder: encoder.silence(placement.silence)):
-            return  # the track has ended, and with it the place of this block
-        if stretch is not None:
-            self._encode(lambda encoder: encoder.samples(kept, block.rate_hz, stretch, restart=placement.restart))
+        run: list[tuple[Samples, Stretch]] = []  # of blocks that continue one another, to be encoded at once
+        rate_hz, restart = 0, False
+        for block in blocks:
+            placement = self._clock.place(block.captured_ns, len(block.samples), block.rate_hz)
+            if run and placement.restart:
+                self._encode_run(run, rate_hz, restart=restart)
+                run = []
+            if placement.silence and not self._silence(placement.silence):
+                continue  # the track has ended, and with it the place of this block
+            if placement.stretch is not None:
+                if not run:
+                    rate_hz, restart = block.rate_hz, placement.restart
+                run.append((block.samples[placement.skip :], placement.stretch))
+        if run:
+            self._encode_run(run, rate_hz, restart=restart)
+
+    def _silence(self, count: int) -> bool:
+        return self._encode(lambda encoder: encoder.silence(count))
+
+    def _encode_run(self, run: list[tuple[Samples, Stretch]], rate_hz: int, *, restart: bool) -> None:
+        self._encode(lambda encoder: encoder.samples(run, rate_hz, restart=restart))
 
     def _fill(self) -> None:
         """Let silence take the place of a microphone that has been waited for long enough."""
@@ -174,7 +191,7 @@ class Recording:
             return  # nothing to be silent in
         missing = self._clock.fill(self._silent_since_ns(), self._now_ns - SILENCE_LAG_NS)
         if missing:
-            self._encode(lambda encoder: encoder.silence(missing))
+            self._silence(missing)
 
     def _silent_since_ns(self) -> int:
         """Where silence begins if there is no track to continue: not before what is recorded, or wanted."""
@@ -245,7 +262,7 @@ class Recording:
     # --- segments --------------------------------------------------------------------------------------------------
 
     def round(self, now_ns: int) -> None:
-        """Call at least ten times a second, after what has arrived was handed in: what depends on time is done here."""
+        """What depends on time. Call five times a second or more often, after what has arrived was handed in."""
         if self._now_ns:
             self._quiet_ns += min(now_ns - self._now_ns, _ROUND_NS)
         self._now_ns = now_ns

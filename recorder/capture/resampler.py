@@ -10,6 +10,8 @@ that was chosen.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,61 +32,86 @@ class Resampler:
     """One run of samples at ``rate_hz`` without a seam. What comes out is late by 8 samples, until :meth:`finish`."""
 
     def __init__(self, rate_hz: int) -> None:
-        half, self._filter = _farrow(rate_hz)
-        self._half = half
-        self._input: npt.NDArray[np.float32] = np.zeros(half, np.float32)  # before the first sample there is silence
-        self._begin = half  # where in it the next block will begin
-        self._wanted: npt.NDArray[np.int64] = np.zeros(0, np.int64)  # places in it, in parts of ONE
+        self._rate_hz = rate_hz
+        self._half = _half(rate_hz)
+        self._filter: npt.NDArray[np.float32] | None = None  # made when first needed
+        self._input: npt.NDArray[np.int16] = np.zeros(self._half, np.int16)  # before the first sample there is silence
+        self._base = -self._half  # which sample of the run the first of it is
+        self._wanted: deque[Stretch] = deque()  # counted from the first sample of the run
 
-    def feed(self, samples: Samples, stretch: Stretch) -> Samples:
-        """What is ready after these."""
-        places = stretch.at + stretch.step * np.arange(stretch.count, dtype=np.int64)
-        self._wanted = np.concatenate((self._wanted, places + (self._begin << ONE_BITS)))
-        self._input = np.concatenate((self._input, samples.astype(np.float32)))
-        self._begin += len(samples)
+    def feed(self, blocks: Sequence[tuple[Samples, Stretch]]) -> Samples:
+        """What is ready after these; each stretch is counted from the beginning of its block."""
+        begin = self._base + len(self._input)
+        for samples, stretch in blocks:
+            self._want(stretch.at + (begin << ONE_BITS), stretch.step, stretch.count)
+            begin += len(samples)
+        self._input = np.concatenate((self._input, *(samples for samples, _ in blocks)))
         return self._ready()
+
+    def _want(self, at: int, step: int, count: int) -> None:
+        """Note a stretch; one that goes on where and as the last one did is one with it."""
+        if self._wanted:
+            last = self._wanted[-1]
+            if last.step == step and last.at + last.count * step == at:
+                self._wanted[-1] = Stretch(last.at, step, last.count + count)
+                return
+        self._wanted.append(Stretch(at, step, count))
 
     def finish(self) -> Samples:
         """What was still to come: after the last sample there is silence."""
-        last = int(self._wanted[-1] >> ONE_BITS) if len(self._wanted) else 0
-        missing = max(0, last + self._half + 1 - len(self._input))
-        self._input = np.concatenate((self._input, np.zeros(missing, np.float32)))
+        last = max((stretch.at + (stretch.count - 1) * stretch.step >> ONE_BITS for stretch in self._wanted), default=0)
+        missing = max(0, last + self._half + 1 - self._base - len(self._input))
+        self._input = np.concatenate((self._input, np.zeros(missing, np.int16)))
         return self._ready()
 
     def _ready(self) -> Samples:
         """Take what lies far enough before the end of the input, and forget the input before it."""
-        whole = self._wanted >> ONE_BITS
-        count = int(np.searchsorted(whole, len(self._input) - self._half))
-        taken, self._wanted = self._wanted[:count], self._wanted[count:]
-        ready = self._between(whole[:count], taken & (ONE - 1))
-        done = max(0, int(self._wanted[0] >> ONE_BITS if len(self._wanted) else self._begin) - self._half)
-        done = min(done, len(self._input) - self._half)
-        self._input, self._begin = self._input[done:], self._begin - done
-        self._wanted = self._wanted - (done << ONE_BITS)
-        return ready
+        end = self._base + len(self._input)
+        limit = end - self._half << ONE_BITS
+        parts: list[Samples] = []
+        while self._wanted:
+            first = self._wanted[0]
+            count = min(first.count, max(0, -((first.at - limit) // first.step)))
+            parts.append(self._between(first.at - (self._base << ONE_BITS), first.step, count))
+            if count < first.count:
+                self._wanted[0] = Stretch(first.at + count * first.step, first.step, first.count - count)
+                break
+            self._wanted.popleft()
+        needed = min(self._wanted[0].at >> ONE_BITS if self._wanted else end, end) - self._half
+        if needed > self._base:
+            self._input, self._base = self._input[needed - self._base :], needed
+        return parts[0] if len(parts) == 1 else np.concatenate((*parts, np.zeros(0, np.int16)))
 
-    def _between(self, whole: npt.NDArray[np.int64], fraction: npt.NDArray[np.int64]) -> Samples:
-        if len(whole) == 0 or (self._filter.shape[0] == 2 * _CROSSINGS and not fraction.any()):
-            value = self._input[whole]
-        else:
-            windows = np.lib.stride_tricks.sliding_window_view(self._input, 2 * self._half)[whole - self._half + 1]
-            terms = windows @ self._filter
-            delay = (fraction / ONE).astype(np.float32)
-            value = terms[:, -1]
-            for degree in range(_DEGREE - 1, -1, -1):  # Horner's scheme
-                value = value * delay + terms[:, degree]
-        return np.clip(np.rint(value), -32_768, 32_767).astype(np.int16)
+    def _between(self, at: int, step: int, count: int) -> Samples:
+        """The samples at ``count`` places, ``step`` apart, the first of them ``at``."""
+        first = at >> ONE_BITS
+        if not count or (step == ONE and first << ONE_BITS == at and self._rate_hz <= RATE_HZ):
+            return self._input[first : first + count]
+        if self._filter is None:
+            self._filter = _farrow(self._rate_hz)
+        places = at + step * np.arange(count, dtype=np.int64)
+        whole, fraction = places >> ONE_BITS, places & (ONE - 1)
+        samples = self._input.astype(np.float32)
+        windows = np.lib.stride_tricks.sliding_window_view(samples, 2 * self._half)[whole - self._half + 1]
+        terms = windows @ self._filter
+        delay = (fraction / ONE).astype(np.float32)
+        value = terms[:, -1]
+        for degree in range(_DEGREE - 1, -1, -1):  # Horner's scheme
+            value = value * delay + terms[:, degree]
+        between: Samples = np.clip(np.rint(value), -32_768, 32_767).astype(np.int16)
+        return between
 
 
-def _farrow(rate_hz: int) -> tuple[int, npt.NDArray[np.float32]]:
-    """Half the length of the filter, and for each of its taps the coefficients of a polynomial of the fraction.
+def _half(rate_hz: int) -> int:
+    """Half the length of the filter: what 48 kHz cannot carry of a faster input takes one so much longer."""
+    return int(np.ceil(_CROSSINGS * max(1.0, rate_hz / RATE_HZ)))
 
-    What 48 kHz cannot carry of a faster input is taken out, by a filter so much longer.
-    """
-    narrower = max(1.0, rate_hz / RATE_HZ)
-    half = int(np.ceil(_CROSSINGS * narrower))
+
+def _farrow(rate_hz: int) -> npt.NDArray[np.float32]:
+    """For each tap of the filter the coefficients of a polynomial of the fraction."""
+    narrower, half = max(1.0, rate_hz / RATE_HZ), _half(rate_hz)
     fraction = np.linspace(0, 1, _FRACTIONS)
     distance = (np.arange(-half + 1, half + 1)[np.newaxis, :] - fraction[:, np.newaxis]) / narrower
     window = np.i0(_KAISER_BETA * np.sqrt(np.clip(1 - (distance / _CROSSINGS) ** 2, 0, 1))) / np.i0(_KAISER_BETA)
     taps = np.sinc(distance) * window / narrower
-    return half, np.polynomial.polynomial.polyfit(fraction, taps, _DEGREE).T.astype(np.float32)
+    return np.polynomial.polynomial.polyfit(fraction, taps, _DEGREE).T.astype(np.float32)

@@ -6,6 +6,7 @@ sample of a block); the blocks' own rate becomes that in ``resampler.py``, witho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -45,15 +46,16 @@ class SoundEncoder:
             packets += self._append(np.zeros(min(RATE_HZ, count - begin), np.int16))
         return packets
 
-    def samples(self, samples: Samples, rate_hz: int, stretch: Stretch, *, restart: bool) -> list[SoundPacket]:
-        """Append what lies where ``stretch`` says in samples at ``rate_hz``. Raises CaptureError.
+    def samples(self, blocks: Sequence[tuple[Samples, Stretch]], rate_hz: int, *, restart: bool) -> list[SoundPacket]:
+        """Append what lies where the stretches say in blocks at ``rate_hz``. Raises CaptureError.
 
-        ``restart``: they do not continue those before.
+        ``restart``: they do not continue those before. Several at once cost little more than one.
         """
-        rest = self._rest() if restart else np.zeros(0, np.int16)
+        rest = self._rest() if restart else None
         if self._resampler is None:
             self._resampler = Resampler(rate_hz)
-        return self._append(np.concatenate((rest, self._resampler.feed(samples, stretch))))
+        ready = self._resampler.feed(blocks)
+        return self._append(ready if rest is None else np.concatenate((rest, ready)))
 
     def finish(self) -> list[SoundPacket]:
         """End the track; what is left of the last packet is silence. The encoder is of no further use."""

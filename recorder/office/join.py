@@ -6,7 +6,6 @@ it never is. What cannot be used is left out, counted and said; what follows it 
 or a timeline that begins anew, begin another part.
 """
 
-import errno
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import BinaryIO
 from recorder.errors import AgeError, MediaError
 from recorder.mp4 import Box, BoxSplitter
 from recorder.office.movie import MovieWriter
+from recorder.office.output import rename_to_new
 
 _BUFFER_BYTES = 1 << 20
 
@@ -144,15 +144,9 @@ class _Part:
 
     def publish(self) -> Movie:
         """Give what is finished its name."""
-        _rename_to_new(self._temp, self._path)
+        rename_to_new(self._temp, self._path)
         return Movie(self._path, self._duration_s, self.writer.sample_count)
 
     def discard(self) -> None:
         self._file.close()
         self._temp.unlink(missing_ok=True)
-
-
-def _rename_to_new(temp: Path, path: Path) -> None:
-    if os.path.lexists(path):  # no filesystem of a stick has a rename that refuses
-        raise FileExistsError(errno.EEXIST, f"{path.name} is in the way")
-    temp.rename(path)

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from recorder.errors import AgeError, AgeNoMatchError, OutputError, UsageError
 from recorder.office.output import write_new
+from recorder.office.page import NOT_BUILT, PAGE_NAME, built_page
 from recorder.office.recovery_sheet import check_of, render_sheet
 from recorder.vault import age
 
@@ -32,12 +33,13 @@ _MAX_IDENTITY_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class KeygenReport:
-    """The keys that were made: their folder, and both public halves."""
+    """The keys that were made: their folder, and both public halves; whether the page to use them in lies there too."""
 
     folder: Path
     recipient: age.X25519Recipient
     authority: str
     has_passphrase: bool
+    has_page: bool
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -51,6 +53,9 @@ class KeygenReport:
             *self._sheet_lines,
             f"{self.folder / RECIPIENT_NAME}: for [keys] recipients of every recorder: {self.recipient.text}",
             f"{self.folder / AUTHORITY_PUBLIC_NAME}: for [keys] authority of every recorder: {self.authority}",
+            f"{self.folder / PAGE_NAME}: opens, plays and hands on what a stick brings; double-click it."
+            if self.has_page
+            else NOT_BUILT,
         )
 
     @property
@@ -67,11 +72,11 @@ def keygen(out: Path, passphrase: str | None) -> KeygenReport:
     """
     if passphrase is not None and not passphrase.strip():
         raise UsageError("An empty passphrase protects nothing; give one, or ask for keys without (--no-passphrase).")
-    names = (IDENTITY_NAME, RECIPIENT_NAME, AUTHORITY_KEY_NAME, AUTHORITY_PUBLIC_NAME, RECOVERY_SHEET_NAME)
+    names = (IDENTITY_NAME, RECIPIENT_NAME, AUTHORITY_KEY_NAME, AUTHORITY_PUBLIC_NAME, RECOVERY_SHEET_NAME, PAGE_NAME)
     taken = [name for name in names if os.path.lexists(out / name)]
     if taken:
         raise UsageError(
-            f"{out / taken[0]} exists and is not overwritten, for what it opens could be lost; name another folder."
+            f"{out / taken[0]} exists and is not overwritten, for what keys open could be lost; name another folder."
         )
     identity, authority = age.X25519Identity.generate(), Ed25519PrivateKey.generate()
     authority_text = AUTHORITY_PREFIX + base64.b64encode(authority.public_key().public_bytes_raw()).decode("ascii")
@@ -85,11 +90,14 @@ def keygen(out: Path, passphrase: str | None) -> KeygenReport:
     if passphrase is not None:
         sheet = render_sheet(identity_file.decode("ascii"), identity.recipient.text)
         contents[RECOVERY_SHEET_NAME] = sheet.encode("utf-8")
+    page = built_page()
+    if page is not None:
+        contents[PAGE_NAME] = page
     with _writing(out):
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, content in contents.items():
             write_new(out / name, content)
-    return KeygenReport(out, identity.recipient, authority_text, passphrase is not None)
+    return KeygenReport(out, identity.recipient, authority_text, passphrase is not None, page is not None)
 
 
 def load_identities(path: Path, ask_passphrase: Callable[[], str]) -> tuple[age.X25519Identity, ...]:

@@ -70,7 +70,7 @@ def read_logs(folder: JourneyFolder, key: PublicKey, identities: Sequence[age.Id
     def wrong(name: str, sentence: str) -> None:
         findings.append(Finding(folder.name, name, sentence, is_wrong=True))
 
-    said = stranger or (None if check.wrong is None else check.wrong.sentence)
+    said = stranger or (None if check.wrong is None else check.wrong.sentence) or (None if text else "holds nothing.")
     if text is not None and said is not None:
         wrong(manifest.LOG_NAME, said)
     is_whole = bool(entries) and not findings

@@ -1,5 +1,6 @@
 """A new file of the office's: whole or not at all, for its owner alone, and never in the place of another."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -18,3 +19,10 @@ def write_new(path: Path, content: bytes) -> None:
     except OSError:
         path.unlink(missing_ok=True)
         raise
+
+
+def rename_to_new(temp: Path, path: Path) -> None:
+    """``temp`` gets the name ``path``. OSError, FileExistsError among them: then it keeps its own."""
+    if os.path.lexists(path):  # no filesystem of a stick has a rename that refuses
+        raise FileExistsError(errno.EEXIST, f"{path.name} is in the way")
+    temp.rename(path)

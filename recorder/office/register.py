@@ -27,11 +27,13 @@ REGISTER_NAME = "register.jsonl"
 DISCLOSED = "disclosed"
 OPENED = "opened"
 ORDERED = "ordered"
+REDACTED = "redacted"
 
 
 _SAID = {
     DISCLOSED: ("to", "reference", "reason"),
     OPENED: ("to", "reference", "reason"),
+    REDACTED: ("to", "reference", "reason"),
     ORDERED: ("vehicle", "kind", "number", "who", "reason"),
 }
 
@@ -105,6 +107,17 @@ class Register:
         """As the authority; ``data`` begins with a line that names its kind."""
         return self._key.sign(data)
 
+    def add_redaction(self, source: tuple[str, str], files: dict[str, str], given: Disclosure | None) -> Entry:
+        """Enter a redacted copy. ``source``: name and SHA-256 (hex) of the film; ``files``: SHA-256 by name.
+
+        ``given``: to whom, where it was made for somebody. UsageError where something in it is empty; StoreError.
+        """
+        if given is not None and given.missing:
+            raise UsageError(f"The register needs to know {', '.join(given.missing)}; nothing was entered.")
+        who = {} if given is None else {"to": given.to, "reference": given.reference, "reason": given.reason}
+        film = {"name": source[0], "sha256": source[1]}
+        return self.note(REDACTED, {**who, "source": film, "files": files})
+
     def check(self) -> RegisterReport:
         """Every line, proven. StoreError where it cannot be read."""
         with disk_errors(f"{self._path} cannot be read"):
@@ -132,6 +145,9 @@ def _authority(path: Path, ask_passphrase: Callable[[], str]) -> DeviceKey:
 def _line(entry: Entry) -> str:
     journeys = entry.data.get("journeys")
     names = ", ".join(map(str, journeys)) if isinstance(journeys, list) else ""
-    said = "; ".join(str(entry.data.get(name, "")) for name in _SAID.get(entry.event, ("reason",)))
+    source, nobody = entry.data.get("source"), ""
+    if entry.event == REDACTED and isinstance(source, dict):
+        names, nobody = f"a redacted copy of {source.get('name', '')}", "given to nobody yet"
+    said = "; ".join(str(entry.data[name]) for name in _SAID.get(entry.event, ("reason",)) if name in entry.data)
     kind = "" if entry.event == DISCLOSED else f"{entry.event}: "
-    return f"{entry.seq}  {entry.utc[:19]}Z  {kind}{said}: {names}"
+    return f"{entry.seq}  {entry.utc[:19]}Z  {kind}{said or nobody}: {names}"

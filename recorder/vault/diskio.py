@@ -5,6 +5,7 @@ Rules: what a function here did survives a power cut once it has returned; a nam
 it; a failure is a StoreError whose sentence names the path, and whose ``errno`` says what the system said.
 """
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -18,6 +19,7 @@ from recorder.errors import LockTimeoutError, StoreError
 
 LOCK_TIMEOUT_S = 10.0
 _LOCK_RETRY_S = 0.005
+_KEEP_SIZE = 1  # linux/falloc.h
 _BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -45,6 +47,17 @@ def write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def reserve(fd: int, from_bytes: int, size_bytes: int) -> bool:
+    """Set room aside for what will be appended to a file, whose size stays; False where that cannot be.
+
+    fallocate(2), FALLOC_FL_KEEP_SIZE, for which Python has no function. Blocks that are there already need no entry in
+    the file system's journal when they are written: on ext4 a sync then writes 16 KiB beside the data instead of 24.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    answer: int = libc.fallocate64(fd, _KEEP_SIZE, ctypes.c_longlong(from_bytes), ctypes.c_longlong(size_bytes))
+    return answer == 0
 
 
 def sync_directory(path: Path) -> None:

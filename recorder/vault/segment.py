@@ -1,8 +1,9 @@
 """Writing one segment: plaintext MP4 comes in, whole encrypted chunks lie on the card a moment later.
 
-Rules: nothing is written in the clear; a chunk is encrypted once; data is synced every 0.25 s, and what has waited for
-its chunk to fill for 0.5 s is pushed out with padding, so that a still scene is as safe as a lively one; errors are
-sticky: after one failure the body is closed and every call repeats it. The procedure is in the README.
+Rules: nothing is written in the clear; a chunk is encrypted once; chunks are synced three at a time, and none waits for
+longer than 0.35 s; what has waited for its chunk to fill for 0.5 s is pushed out with padding, so that a still scene is
+as safe as a lively one; errors are sticky: after one failure the body is closed and every call repeats it. The
+procedure is in the README.
 """
 
 import hashlib
@@ -19,7 +20,9 @@ from recorder.vault import age, diskio, words
 from recorder.vault.journal import Journal
 from recorder.vault.padding import BoxTracker, padding
 
-SYNC_EVERY_NS = 250_000_000  # a power cut loses 0.24 s in the median and 0.37 s at most, for 1.2 times the writes
+SYNC_BYTES = 3 * age.CHUNK_BYTES  # on ext4 a sync writes 16 KiB beside what it syncs: a twelfth more
+SYNC_AFTER_NS = 350_000_000  # what one at 4 Mb/s takes to come together, and a little
+RESERVE_BYTES = 4 << 20
 PAD_AFTER_NS = 500_000_000
 
 Mark = TypeVar("Mark")
@@ -63,6 +66,7 @@ class SegmentWriter(Generic[Mark]):
         ``nothing``: what :meth:`seal` gives back where nothing was ever written.
         """
         self.path = path
+        self._doing = f"{path} cannot be written"
         self.number = number
         self._log = log
         self._clock = clock
@@ -72,10 +76,12 @@ class SegmentWriter(Generic[Mark]):
         self._size_bytes = len(nonce)
         self._boxes = BoxTracker()
         self._pushed_bytes = 0  # of plaintext, padding included
-        self._unsynced = False
+        self._reserved_bytes = 0  # on the card, from the beginning of the body on
+        self._unsynced_bytes = 0
+        self._unsynced_ns: int | None = None  # since when there are any
         self._marks: deque[tuple[int, Mark]] = deque()  # not yet durable, and where the plaintext they mark ends
         self._durable = nothing
-        self._maintained_ns = self._synced_ns = clock.now().boottime_ns
+        self._maintained_ns = clock.now().boottime_ns
         self._waiting_ns: int | None = None  # since when the partial chunk has held data
         self._failure: Exception | None = None
 
@@ -91,21 +97,26 @@ class SegmentWriter(Generic[Mark]):
     def maintain(self, now_ns: int) -> Mark | None:
         """Pad and sync where due; the newest mark that has become durable, if any. ``now_ns``: boottime. StoreError.
 
-        Call it ten times a second or more often: what is written waits at most that much longer than it should.
+        Call it after each write, and eight times a second or more often: what is written waits at most that much longer
+        than it should.
         """
+        self._maintained_ns = now_ns
+        if self._unsynced_ns is None and self._unsynced_bytes:
+            self._unsynced_ns = now_ns
+        pads = self._may_pad(now_ns)
+        if self._failure is None and not pads and not self._is_sync_due(now_ns):
+            return None
         with self._sticky():
-            self._maintained_ns = now_ns
-            padded = self._pad(now_ns)
-            if not self._unsynced or not (padded or now_ns - self._synced_ns >= SYNC_EVERY_NS):
-                return None
+            if pads:
+                self._push(padding(self._encryptor.flush_bytes))  # what spills into the next chunk may wait for ever
             self._sync()
-            self._synced_ns = now_ns
             return self._take_durable(self._pushed_bytes - self._encryptor.pending_bytes)
 
     def seal(self, reason: str, facts: Facts) -> Mark:
         """Write the final chunk, sync, sign the segment into the log, close; the mark of the last write. StoreError."""
         with self._sticky():
             self._out(self._encryptor.finish())
+            os.ftruncate(self._fd, self._size_bytes)  # what was reserved and is not needed
             self._sync()
             self._take_durable(self._pushed_bytes)
             self._log.append(words.SEGMENT_SEALED, self._facts(reason, facts))
@@ -118,7 +129,7 @@ class SegmentWriter(Generic[Mark]):
         if self._failure is not None:
             raise self._failure
         try:
-            with diskio.disk_errors(f"{self.path} cannot be written"):
+            with diskio.disk_errors(self._doing):
                 yield
         except Exception as error:
             self._close(error)
@@ -127,14 +138,16 @@ class SegmentWriter(Generic[Mark]):
     def _close(self, failure: Exception) -> None:
         """Let go of the body, and of its lock with it; ``failure`` is the answer to every later call."""
         self._failure = failure
-        os.close(self._fd)
+        os.close(self._fd)  # what is reserved behind its end, recovery gives back
 
-    def _pad(self, now_ns: int) -> bool:
-        """Push the partial chunk out, where what is in it has waited long enough and padding may stand here."""
-        if self._waiting_ns is None or now_ns - self._waiting_ns < PAD_AFTER_NS or not self._boxes.may_pad:
-            return False
-        self._push(padding(self._encryptor.flush_bytes))
-        return True  # what has spilled into the next chunk is padding, and may wait for ever
+    def _may_pad(self, now_ns: int) -> bool:
+        """Whether what is in the partial chunk has waited long enough, and padding may stand here."""
+        waiting_ns = self._waiting_ns
+        return waiting_ns is not None and now_ns - waiting_ns >= PAD_AFTER_NS and self._boxes.may_pad
+
+    def _is_sync_due(self, now_ns: int) -> bool:
+        since_ns = self._unsynced_ns
+        return self._unsynced_bytes >= SYNC_BYTES or (since_ns is not None and now_ns - since_ns >= SYNC_AFTER_NS)
 
     def _push(self, data: bytes) -> None:
         chunks = self._encryptor.push(data)
@@ -144,14 +157,19 @@ class SegmentWriter(Generic[Mark]):
             self._waiting_ns = None  # all that waited is out
 
     def _out(self, encrypted: bytes) -> None:
+        end_bytes = self._size_bytes + len(encrypted)
+        if end_bytes > self._reserved_bytes:
+            # One that cannot be had costs a few more writes; what there is no room for, the write itself will say.
+            diskio.reserve(self._fd, self._size_bytes, RESERVE_BYTES)
+            self._reserved_bytes = self._size_bytes + RESERVE_BYTES
         diskio.write_all(self._fd, encrypted)
         self._sha256.update(encrypted)
-        self._size_bytes += len(encrypted)
-        self._unsynced = True
+        self._size_bytes = end_bytes
+        self._unsynced_bytes += len(encrypted)
 
     def _sync(self) -> None:
         os.fdatasync(self._fd)
-        self._unsynced = False
+        self._unsynced_bytes, self._unsynced_ns = 0, None
 
     def _take_durable(self, until_bytes: int) -> Mark | None:
         newest = None

@@ -178,7 +178,8 @@ def _authentic(line: bytes, public_key: PublicKey) -> Entry:
     try:
         entry = parse_line(line)
     except JournalError as error:
-        raise JournalError(f"is {error}; it was altered or damaged") from error
+        # In what way it is none, its reader says in a library's words, which no other reader of logs shares.
+        raise JournalError("is not an entry of a log; it was altered or damaged") from error
     if entry.line != line:
         raise JournalError("is not written as the recorder writes; it was altered")
     unsigned, _, _ = line.rpartition(SIGNATURE_MARK)

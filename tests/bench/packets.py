@@ -6,6 +6,7 @@
 
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -66,26 +67,28 @@ def _annexb(avcc: bytes) -> bytes:
 
 
 class _Player:
-    """Calls ``deliver(n, captured_ns)`` when the n-th of ``count`` is due, on a thread of its own."""
+    """Calls ``deliver(n, captured_ns)`` when the n-th of ``per_s`` is due, on a thread of its own.
 
-    def __init__(self, per_s: Fraction, deliver: Callable[[int, int], None]) -> None:
+    As cheaply as ffmpeg's ``-re`` does it: a sleep for each, for it is not the source that is measured.
+    """
+
+    def __init__(self, per_s: int, deliver: Callable[[int, int], None]) -> None:
         self._per_s, self._deliver = per_s, deliver
-        self._ending = threading.Event()
+        self._ending = False
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def end(self) -> None:
-        self._ending.set()
+        self._ending = True
         self._thread.join()
 
     def _run(self) -> None:
-        began_ns, number = boottime_ns(), 0
-        while True:
-            due_ns = began_ns + round((number + 1) / self._per_s * NS_PER_S)
-            if self._ending.wait(max(0, due_ns - boottime_ns()) / NS_PER_S):
-                return
-            self._deliver(number, began_ns + round(number / self._per_s * NS_PER_S))
-            number += 1
+        began_ns, number, captured_ns = boottime_ns(), 0, boottime_ns()
+        while not self._ending:
+            due_ns = began_ns + (number + 1) * NS_PER_S // self._per_s
+            time.sleep(max(0, due_ns - boottime_ns()) / NS_PER_S)
+            self._deliver(number, captured_ns)
+            number, captured_ns = number + 1, due_ns
 
 
 class PacketCamera:
@@ -107,7 +110,7 @@ class PacketCamera:
             data, is_keyframe = video[number % len(video)]
             on_packet(VideoPacket(data, captured_ns, duration_ns, is_keyframe))
 
-        self._player = _Player(Fraction(FPS), deliver)
+        self._player = _Player(FPS, deliver)
         return self._packets.format
 
     def close(self) -> None:
@@ -124,7 +127,7 @@ class PacketMicrophone:
 
     def open(self, on_block: Callable[[AudioBlock], None], on_failure: Callable[[DeviceFailure], None]) -> None:
         block = np.zeros(RATE_HZ // 50, np.int16)
-        self._player = _Player(Fraction(50), lambda _, captured_ns: on_block(AudioBlock(block, captured_ns, RATE_HZ)))
+        self._player = _Player(50, lambda _, captured_ns: on_block(AudioBlock(block, captured_ns, RATE_HZ)))
 
     def close(self) -> None:
         if self._player is not None:

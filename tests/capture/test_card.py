@@ -199,15 +199,35 @@ def test_the_queue_is_first_in_first_out_and_counts_its_bytes() -> None:
         False,
     ]
     assert queue.waiting_bytes == 10
-    assert [queue.get(0), queue.get(0), queue.get(0), queue.get(0)] == ["a", "c", "d", None]
+    assert [queue.take(), queue.take(), queue.take(), queue.take()] == ["a", "c", "d", None]
     assert queue.waiting_bytes == 0
 
 
-def test_whoever_waits_for_the_queue_is_woken() -> None:
+def test_whoever_waits_for_the_queue_is_woken_by_what_rings_and_finds_what_did_not() -> None:
     queue: BoundedQueue[str] = BoundedQueue(10)
     got: list[str | None] = []
-    waiting = threading.Thread(target=lambda: got.append(queue.get(10)))
+
+    def wait() -> None:
+        queue.wait(30)
+        got.extend([queue.take(), queue.take(), queue.take()])
+
+    waiting = threading.Thread(target=wait)
     waiting.start()
-    queue.put("a", 1)
+    queue.put("a", 1, ring=False)
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    queue.put("b", 1)
     waiting.join(10)
-    assert got == ["a"]
+    assert got == ["a", "b", None]
+
+
+def test_a_bell_that_rang_before_anybody_waited_is_heard_once() -> None:
+    queue: BoundedQueue[str] = BoundedQueue(10)
+    queue.put("a")
+    queue.put("b")
+    began_s = time.monotonic()
+    queue.wait(30)
+    assert time.monotonic() - began_s < 15
+    queue.wait(0.01)
+    assert time.monotonic() - began_s >= 0.01
+    assert [queue.take(), queue.take()] == ["a", "b"]

@@ -178,7 +178,7 @@ def test_a_stall_is_told_after_two_seconds(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 MEMORY = """
-import json, threading
+import json, os, threading
 from fractions import Fraction
 from recorder.capture.pipeline import Capture
 from recorder.events import FaultCleared, FaultRaised, Sealed
@@ -196,8 +196,10 @@ capture = Capture(camera=camera, microphone=None, open_segment=card, post=inbox.
 capture.start()
 camera.opened.get(timeout=10)
 began_ns, before = boottime_ns(), resident_bytes()
-for n in range(6000):  # 300 MB, as fast as can be
+for n in range(6000):  # 300 MB: a third no faster than it is taken, to fill the card's queue; then as fast as can be
     camera.deliver(picture(began_ns + n * FRAME_NS, key=n % 25 == 0, size_bytes=50_000))
+    while n * 50_000 < 100_000_000 and capture._inbox.waiting_bytes:
+        os.sched_yield()
 assert inbox.wait(FaultRaised("card-slow"))
 peak = resident_bytes()
 free.set()

@@ -102,7 +102,7 @@ def test_the_edge_of_a_beep_is_no_silence() -> None:
     """What the codec leaves of a beep's end can cancel the pilot in that window: at 371, not in the sound itself."""
     encoder = SoundEncoder(0)
     samples = scene(6, offset=371)
-    packets = encoder.samples(samples, RATE_HZ, Stretch(0, ONE, len(samples)), restart=False) + encoder.finish()
+    packets = encoder.samples([(samples, Stretch(0, ONE, len(samples)))], RATE_HZ, restart=False) + encoder.finish()
     decoder: Any = av.CodecContext.create("aac", "r")
     decoder.extradata = bytes([0x11, 0x88])  # AudioSpecificConfig: AAC-LC, 48 kHz, one channel (ISO 14496-3, 1.6.2.1)
     decoded = [frame.to_ndarray()[0] for packet in packets for frame in decoder.decode(av.Packet(packet.data))]

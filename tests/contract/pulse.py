@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.capture.urgency import hurry
+
 RATE_HZ = 22_050
 NEEDED = ("pulseaudio", "parec")
 PLUGIN = "libasound_module_pcm_pulse.so"
@@ -127,6 +129,10 @@ class PulseAudio:
     def record(self) -> Recording:
         """Begin to record what is played."""
         return Recording(self.server, self._environment)
+
+    def hurry(self, priority: int) -> None:
+        """Run in real time, if root may: a sound card does not wait for whoever keeps the machine busy."""
+        hurry(self._process.pid, priority)
 
     def freeze(self) -> None:
         """The sound card stops without a word."""

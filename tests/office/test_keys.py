@@ -46,7 +46,8 @@ def recipient_in(folder: Path) -> X25519Recipient:
 def test_what_is_made(bare: Path, protected: Path) -> None:
     """For their owner alone; the public ones are one line each; a sheet only of what a passphrase protects."""
     for folder, sheet in ((bare, []), (protected, ["recovery-sheet.html"])):
-        assert names_in(folder) == ["authority.key", "authority.pub", "identity.txt", "recipient.txt", *sheet]
+        keys = ["authority.key", "authority.pub", "identity.txt", "recipient.txt"]
+        assert names_in(folder) == [*keys, *sheet, "viewer.html"]
         assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
         assert (folder / "recipient.txt").read_text() == recipient_in(folder).text + "\n"
         assert (folder / "authority.pub").read_text().startswith("cabin-authority-1:")

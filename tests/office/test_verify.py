@@ -270,6 +270,7 @@ def rewritten(folder: Path, van: Van, name: str, change: Callable[[list[bytes]],
         ),
         pytest.param(lambda lines: [lines[0], lines[1].replace(b'"en"', b'"cy"')], " on) is not signed", id="altered"),
         pytest.param(lambda lines: [b"\n"], "line 1 (from byte 0 on) is not an entry", id="emptied"),
+        pytest.param(lambda lines: [], "holds nothing.", id="nothing"),
         pytest.param(lambda lines: [*lines, b"half"], "is 4 bytes without an end", id="half a line"),
         pytest.param(
             lambda lines: lines[:-3],

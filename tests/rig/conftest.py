@@ -10,17 +10,20 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Generator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.rig.checkout import Checkout, install_from_stick
 from tests.rig.machine import Image
-from tests.rig.recorder import Office, Recorder, read_stick
+from tests.rig.office import Office
+from tests.rig.recorder import Recorder, read_stick
 from tests.rig.vehicle import Snapshot, Vehicle
 
 RIG = Path(__file__).parent
 PROMISE = "promise"
+REPORT_HEAD = ("| scenario | what was asserted | outcome | date |", "| --- | --- | --- | --- |")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -45,18 +48,19 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The rig's report: what each scenario promises, and whether it kept it."""
+    """The rig's report, as the table that stands in its README: what each scenario promises, and whether it kept it."""
     outcomes = ("passed", "failed", "error")
     reports = [(word, report) for word in outcomes for report in terminalreporter.getreports(word)]
+    today = datetime.now(UTC).date()
     lines = [
-        f"{word:7} {report.nodeid.rpartition('::')[2]}\n        {promise}"
+        f"| `{report.nodeid.rpartition('::')[2]}` | {promise} | {word} | {today} |"
         for word, report in reports
         for name, promise in report.user_properties
         if name == PROMISE
     ]
     if lines:
         terminalreporter.section("the virtual vehicle")
-        terminalreporter.write_line("\n".join(lines))
+        terminalreporter.write_line("\n".join([*REPORT_HEAD, *lines]))
 
 
 @pytest.fixture(scope="session")

@@ -133,3 +133,13 @@ class ClockChip:
             "bus=$(dirname $(grep -l 'SMBus stub' /sys/bus/i2c/devices/i2c-*/name)) && "
             "echo ds1307 0x68 >$bus/new_device && udevadm settle"
         )
+
+
+def make_noise(guest: Guest, width: int, height: int) -> str:
+    """A clip of pure noise, which no encoder makes small, for a journey of many megabytes in a minute; its path."""
+    path = "/opt/noise.mkv"
+    guest.run(
+        *("ffmpeg", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}"),
+        *("-r", "5", "-i", "/dev/urandom", "-t", "4", "-c:v", "rawvideo", "-allow_raw_vfw", "1", path),
+    )
+    return path

@@ -20,6 +20,14 @@ class Log:
     frames: int
 
 
+@dataclass(frozen=True, slots=True)
+class Packets:
+    """What a recording consists of, as it was encoded: each frame, and each stretch of sound, in order."""
+
+    video: tuple[bytes, ...]
+    audio: tuple[bytes, ...]
+
+
 def read_log(path: Path) -> Log:
     """The log as ``cabin-recorder open`` writes it, one entry a line; its frames are those of sealed segments."""
     entries = [json.loads(line) for line in path.read_text().splitlines()]
@@ -41,6 +49,22 @@ def frame_numbers(film: Path | BinaryIO, container: str = "mp4") -> list[int]:
             squares = grey[-6:-2, :256].reshape(4, 32, 8)[:, :, 2:6].mean(axis=(0, 2))
             numbers.append(sum(int(square > 127) << bit for bit, square in enumerate(squares)))
     return numbers
+
+
+def packets(recording: Path | BinaryIO) -> Packets:
+    """The packets of an MP4, byte for byte; those that a player skips as run-in, too."""
+    found: dict[str, list[bytes]] = {"video": [], "audio": []}
+    with av.open(recording, "r", format="mp4", options={"ignore_editlist": "1"}) as opened:
+        for packet in opened.demux():
+            if packet.size:  # the last of each stream only says that nothing follows
+                found[packet.stream.type].append(bytes(packet))
+    return Packets(tuple(found["video"]), tuple(found["audio"]))
+
+
+def count_frames(film: Path) -> int:
+    """How many frames are shown."""
+    with av.open(film, "r") as opened:
+        return sum(1 for _ in opened.decode(video=0))
 
 
 def sound(film: Path) -> tuple["npt.NDArray[np.int16]", int]:

@@ -9,10 +9,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.rig.guest import Guest
 from tests.rig.qmp import Qmp, QmpError
@@ -25,6 +26,11 @@ _BOARD = [
     *("-device", "virtserialport,chardev=agent,name=rig", "-device", "qemu-xhci,id=usb"),
 ]
 _KERNEL = "console=ttyS0 root=/dev/vda rw panic=-1 mitigations=off quiet"
+
+
+def _pace_of(stick: str) -> str:
+    """The name under which QEMU knows how slow ``stick`` is."""
+    return f"pace-{stick}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +143,14 @@ class Machine:
 
     # --- the USB socket ----------------------------------------------------------------------------------------------
 
-    def plug(self, name: str, image: Path) -> None:
-        """Put a stick into the USB socket."""
-        drive = {"node-name": name, "driver": "raw", "file": {"driver": "file", "filename": str(image)}}
-        self.qmp.execute("blockdev-add", drive)
+    def plug(self, name: str, image: Path, bytes_per_s: int | None = None) -> None:
+        """Put a stick into the USB socket; a slow one takes and gives ``bytes_per_s`` at most, by this host's clock."""
+        drive: dict[str, Any] = {"driver": "raw", "file": {"driver": "file", "filename": str(image)}}
+        if bytes_per_s is not None:
+            limits = {"bps-total": bytes_per_s}
+            self.qmp.execute("object-add", {"qom-type": "throttle-group", "id": _pace_of(name), "limits": limits})
+            drive = {"driver": "throttle", "throttle-group": _pace_of(name), "file": drive}
+        self.qmp.execute("blockdev-add", {"node-name": name, **drive})
         device = {"driver": "usb-storage", "id": f"usb-{name}", "drive": name, "removable": True, "bus": "usb.0"}
         self.qmp.execute("device_add", device)
 
@@ -156,6 +166,8 @@ class Machine:
             return True
 
         self._until(gone, f"the stick {name} stayed in its socket")
+        with suppress(QmpError):  # a stick that was not slow
+            self.qmp.execute("object-del", {"id": _pace_of(name)})
 
     def _until(self, true: Callable[[], bool], otherwise: str) -> None:
         """Wait for QEMU itself, which has no other way to tell."""

@@ -1,15 +1,12 @@
-"""The installed recorder as its people reach it: the service, the panel, the commands; and the office, on the host."""
+"""The installed recorder as its people reach it: the service, the panel, the commands."""
 
 import io
 import json
-import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recorder.vault.age import X25519Identity
 from tests.rig.drivers import MICROPHONE
 from tests.rig.guest import CommandError
 from tests.rig.vehicle import Vehicle
@@ -17,6 +14,7 @@ from tests.rig.vehicle import Vehicle
 _PATIENCE_S = 300  # of the machine's own time, of which a busy host takes nothing
 SERVICE = "cabin-recorder.service"
 TIMER = "cabin-recorder-prune.timer"
+EXPORT_SERVICES = "cabin-recorder-export@*.service"
 STICK_LABEL = "CABINEXPORT"
 STORE = "/var/lib/cabin-recorder/store"
 
@@ -32,7 +30,7 @@ recipients = ["{recipient}"]
 width = {width}
 height = {height}
 fps = 5
-bitrate_bps = 1000000
+bitrate_bps = {bitrate_bps}
 step_down = false
 [microphone]
 {microphone}
@@ -60,6 +58,7 @@ _SIMULATED: dict[str, object] = {
     "camera": SYNTHETIC,
     "width": 320,
     "height": 240,
+    "bitrate_bps": 1_000_000,
     "microphone": SYNTHETIC,
     "panel": "simulated",
     "power": "simulated",
@@ -175,10 +174,14 @@ class Recorder:
         """Plug a stick in, wait until the service beside has copied and let go, pull it out."""
         guest, machine = self.vehicle.guest, self.vehicle.machine
         machine.plug("export", stick)
-        unit = "cabin-recorder-export@*.service"
-        guest.until(f"journalctl --output=cat --unit '{unit}' | grep -q 'journeys exported'", patience_s=_PATIENCE_S)
+        said = f"journalctl --output=cat --unit '{EXPORT_SERVICES}'"
+        guest.until(f"{said} | grep -q 'journeys exported'", patience_s=_PATIENCE_S)
         guest.until("! grep -q cabin-recorder-export /proc/mounts")
         machine.unplug("export")
+
+    def said_of_copies(self) -> str:
+        """What the services that copy wrote to the journal."""
+        return self.vehicle.guest.run("journalctl", "--output=cat", "--no-pager", "--unit", EXPORT_SERVICES)
 
 
 def read_stick(laptop: Vehicle, stick: Path, folder: Path) -> Path:
@@ -190,29 +193,3 @@ def read_stick(laptop: Vehicle, stick: Path, folder: Path) -> Path:
     with tarfile.open(fileobj=io.BytesIO(laptop.guest.try_("tar", "-C", "/mnt", "-c", ".").output)) as archive:
         archive.extractall(folder, filter="data")
     return folder
-
-
-class Office:
-    """The safeguarding lead's computer, which is this one, with the only key that opens."""
-
-    def __init__(self, folder: Path) -> None:
-        identity = X25519Identity.generate()
-        self.identity = identity
-        self.recipient = identity.recipient.text
-        self._identity_file = folder / "identity.txt"
-        self._identity_file.write_text(identity.text + "\n")
-
-    def open(self, bundle: Path, out: Path) -> subprocess.CompletedProcess[str]:
-        """``cabin-recorder open``."""
-        command = [
-            sys.executable,
-            "-m",
-            "recorder",
-            "open",
-            str(bundle),
-            "-i",
-            str(self._identity_file),
-            "-o",
-            str(out),
-        ]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from recorder.demo.measure import measure
-from tests.rig.recorder import SERVICE, STICK_LABEL, Office, Recorder
+from tests.rig.office import Office
+from tests.rig.recorder import SERVICE, STICK_LABEL, Recorder
 from tests.rig.stick import make_stick
 
 DAY_S, HOUR_S = 86_400, 3_600

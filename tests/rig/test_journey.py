@@ -11,7 +11,8 @@ from recorder.journey_state import Capture, Journey, StateName
 from tests.rig.cabin import WIRING, Cabin, lamps_of
 from tests.rig.drivers import Camera, Sound
 from tests.rig.film import frame_numbers, loudest_hz, read_log, sound
-from tests.rig.recorder import BY_PINS, PICAMERA, PORTAUDIO, STICK_LABEL, Office, Recorder
+from tests.rig.office import Office
+from tests.rig.recorder import BY_PINS, PICAMERA, PORTAUDIO, STICK_LABEL, Recorder
 from tests.rig.stick import make_stick
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(7200)]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.rig.drivers import ClockChip
-from tests.rig.recorder import STORE, Office, Recorder
+from tests.rig.office import Office
+from tests.rig.recorder import STORE, Recorder
 from tests.vault.laboratory import Laboratory
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(7200)]

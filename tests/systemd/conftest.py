@@ -6,7 +6,6 @@ on one (:data:`BEHAVIOUR`); the other's turn comes with ``scripts/test --nspawn`
 
 import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,8 @@ from recorder.vault.age import X25519Identity
 from tests.export.ordering import Office
 from tests.systemd import rootfs
 from tests.systemd.container import Container
+
+EXPOSURE = "exposure"
 
 CONFIG = """\
 vehicle = "VAN-1"
@@ -39,6 +40,15 @@ kind = "simulated"
 [notice]
 enabled = false
 """
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The exposure figures, as each suite's systemd gave them."""
+    reports = [report for word in ("passed", "failed") for report in terminalreporter.getreports(word)]
+    lines = sorted(str(figure) for report in reports for name, figure in report.user_properties if name == EXPOSURE)
+    if lines:
+        terminalreporter.section("exposure, of 10")
+        terminalreporter.write_line("\n".join(lines))
 
 
 @pytest.fixture(scope="session")
@@ -69,11 +79,10 @@ BEHAVIOUR = pytest.mark.parametrize(
 
 @pytest.fixture(scope="session")
 def built() -> None:
-    """Every suite's folder and wheels; where they are missing they are made at once, which is mostly waiting."""
+    """Every suite's folder and wheels."""
     if reason := rootfs.why_not():
         pytest.skip(reason)
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda suite: (rootfs.base(suite), rootfs.wheels(suite)), rootfs.SUITES))
+    rootfs.build_all()
 
 
 @pytest.fixture(scope="session", params=rootfs.SUITES)

@@ -63,6 +63,11 @@ class Container:
         self._console.seek(0)
         return self._console.read().decode(errors="replace")
 
+    @property
+    def root(self) -> Path:
+        """Its root folder, as it sees it, from here."""
+        return Path("/proc") / self._leader / "root"
+
     # --- doing things in it --------------------------------------------------------------------------------------
 
     def inside(self, *command: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 Built from nothing with mmdebstrap, kept in a cache outside the repository, and built again wherever it is missing or
 what went into it has changed. Packages come through ``scripts/install --packages-only``, so that nothing is here that
-the installer would not have brought.
+the installer would not have brought. ``python -m tests.systemd.rootfs`` makes it ahead of the tests; whoever needs it
+meanwhile waits.
 """
 
 import fcntl
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,10 +49,16 @@ def wheels(suite: str) -> Path:
     return _cached(f"wheels-{suite}", parts, lambda folder: _download(PYTHON_OF[suite], folder))
 
 
+def build_all() -> None:
+    """Make what is missing of every suite, at once, which is mostly waiting; back when all of it is there."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda suite: (base(suite), wheels(suite)), SUITES))
+
+
 def source(folder: Path) -> Path:
     """What of the checkout an installation needs, as it is now: whoever goes on editing changes no test that runs."""
     for name in ("recorder", "scripts", "config", "systemd"):
-        shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(CHECKOUT / name, folder)
     folder.chmod(0o755)  # as a checkout is: everybody may read it
@@ -126,3 +134,7 @@ def _cached(name: str, parts: list[str], build: Callable[[Path], None]) -> Path:
             build(unfinished)
             unfinished.rename(folder)
     return folder
+
+
+if __name__ == "__main__" and why_not() is None:
+    build_all()

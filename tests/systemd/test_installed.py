@@ -1,10 +1,12 @@
 """The machine as the installer leaves it: the recorder is up; what systemd and udev say of units and rules."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 
 from tests.systemd import rootfs
+from tests.systemd.conftest import EXPOSURE
 from tests.systemd.container import Container
 from tests.systemd.test_units import HIGHEST_EXPOSURE, SERVICES
 
@@ -37,7 +39,9 @@ def test_udev_understands_the_rules(vehicle: Container, suite: str) -> None:
 
 
 @pytest.mark.parametrize("unit", SERVICES)
-def test_a_service_is_as_little_exposed_as_the_readme_says(vehicle: Container, suite: str, unit: str) -> None:
+def test_a_service_is_as_little_exposed_as_the_readme_says(
+    vehicle: Container, suite: str, unit: str, record_property: Callable[[str, object], None]
+) -> None:
     """The figure that this suite's systemd gives to the installed unit is the README's, and at most 1.5 of 10."""
     readme = (rootfs.CHECKOUT / "systemd/README.md").read_text()
     row = re.search(rf"^\| `{re.escape(unit)}` \| (\d\.\d) \| (\d\.\d) \|$", readme, re.MULTILINE)
@@ -46,5 +50,6 @@ def test_a_service_is_as_little_exposed_as_the_readme_says(vehicle: Container, s
     said = vehicle.out("systemd-analyze", "security", "--offline=true", "--no-pager", file)
     found = re.search(r"Overall exposure level for \S+: (\d+\.\d)", said)
     assert found, said
+    record_property(EXPOSURE, f"{found[1]}  {unit} on {suite}")
     assert found[1] == dict(zip(rootfs.SUITES, row.groups(), strict=True))[suite]
     assert float(found[1]) <= HIGHEST_EXPOSURE

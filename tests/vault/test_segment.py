@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from recorder.errors import StoreError
 from recorder.mp4 import free_box, iter_boxes
-from recorder.vault import words
+from recorder.vault import diskio, words
 from recorder.vault.age import CHUNK_BYTES, NONCE_BYTES, X25519Identity
 from recorder.vault.journal import read_entries
 from recorder.vault.padding import BoxTracker, padding
 from recorder.vault.sealing import epoch_of
-from recorder.vault.segment import SegmentWriter
+from recorder.vault.segment import RESERVE_BYTES, SegmentWriter
 from recorder.vault.store import Store
 from tests.vault.kit import Facts, FakeClock, age_file, fragment, header_of, init_segment, plaintext, whole_chunks
 
@@ -110,29 +110,58 @@ def test_a_mark_comes_back_when_what_it_marks_is_synced(
     assert writer.maintain(clock.now_ns) is None
     writer.write(fragment(1000), "second")
     assert body.stat().st_size == NONCE_BYTES + SEALED_CHUNK_BYTES
-    clock.advance(0.24)
+    assert writer.maintain(clock.now_ns) is None
+    clock.advance(0.34)
     assert writer.maintain(clock.now_ns) is None
     assert syncs == []
     clock.advance(0.01)
     assert writer.maintain(clock.now_ns) == "first"
     assert syncs == [NONCE_BYTES + SEALED_CHUNK_BYTES]
     writer.write(fragment(CHUNK_BYTES), "third")
-    clock.advance(0.25)
+    assert writer.maintain(clock.now_ns) is None
+    clock.advance(0.35)
     assert writer.maintain(clock.now_ns) == "second"
     assert writer.seal("stop", Facts(0, 0)) == "third"
 
 
-def test_syncs_keep_their_cadence(writer: SegmentWriter, clock: FakeClock, syncs: list[int]) -> None:
-    """Ten looks a second on a lively scene sync once in 0.25 s (every third look), and never without new data."""
-    for _ in range(30):
-        writer.write(fragment(CHUNK_BYTES), None)
+def test_three_chunks_are_synced_as_soon_as_they_are_written(
+    writer: SegmentWriter, clock: FakeClock, syncs: list[int]
+) -> None:
+    """A lively scene waits for no clock, and no sync is made for less; nor is any without new data."""
+    for number in range(30):
+        writer.write(fragment(CHUNK_BYTES), number)
         clock.advance(0.1)
-        writer.maintain(clock.now_ns)
-    assert len(syncs) == 10
+        assert writer.maintain(clock.now_ns) == (number - 1 if number and number % 3 == 0 else None)
+    assert len(syncs) == 9
     for _ in range(3):
-        clock.advance(0.25)
+        clock.advance(0.35)
         writer.maintain(clock.now_ns)
-    assert len(syncs) == 11  # the last fragment waited for its chunk, and was padded
+    assert len(syncs) == 10  # the last fragment waited for its chunk, and was padded
+
+
+def test_room_is_reserved_and_what_is_left_of_it_given_back(
+    writer: SegmentWriter, path: Path, clock: FakeClock
+) -> None:
+    """So that a sync need not note new blocks; the size is always what was written, and the seal keeps no more."""
+    body = path / "00001.body"
+    writer.write(fragment(CHUNK_BYTES), 1)
+    writer.write(fragment(100), 2)
+    assert body.stat().st_size == NONCE_BYTES + SEALED_CHUNK_BYTES
+    assert body.stat().st_blocks * 512 >= RESERVE_BYTES
+    writer.seal("stop", Facts(0, 0))
+    assert body.stat().st_blocks * 512 < RESERVE_BYTES // 8
+
+
+def test_a_card_without_room_to_reserve_is_written_all_the_same(
+    store: Store, journey_id: str, clock: FakeClock, identity: X25519Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it matter whether the file system can."""
+    monkeypatch.setattr(diskio, "reserve", lambda *_: False)
+    writer = store.open_segment(journey_id, 1, clock.now_ns)
+    piece = fragment(CHUNK_BYTES * 2)
+    writer.write(piece, None)
+    writer.seal("stop", Facts(0, 0))
+    assert plaintext(store.journey(journey_id).path, 1, identity) == piece
 
 
 def test_a_still_scene_is_pushed_out_by_a_free_box(
@@ -204,7 +233,7 @@ def test_a_killed_writer_loses_less_than_a_second(
     writer: SegmentWriter, path: Path, clock: FakeClock, identity: X25519Identity, level: str
 ) -> None:
     """A still scene is as safe as a lively one: what was written a second ago is in the body, whole."""
-    size_bytes = {"lively": 125_000, "still": 6_500}[level]  # 4 Mb/s and 0.2 Mb/s, fragments of 0.25 s
+    size_bytes = {"lively": 125_000, "still": 6_500}[level]  # 4 Mb/s and 0.2 Mb/s, in pieces of 0.25 s
     written: list[tuple[int, bytes]] = []
     rng = random.Random(1)
     for tick in range(200):

@@ -1,0 +1,1 @@
+"""Redaction: a copy of a film that hides the people whom it is not about. See README.md beside it."""
