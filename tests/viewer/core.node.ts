@@ -12,7 +12,7 @@ import { quoted } from "../../recorder/office/viewer/src/bundle/text.ts";
 import { tenths } from "../../recorder/office/viewer/src/verify/findings.ts";
 import { membersOf, orderFile, rendered } from "../../recorder/office/viewer/src/give/orders.ts";
 import { withEntry } from "../../recorder/office/viewer/src/give/register.ts";
-import { type OrderRequest, Refusal, type RegisterRequest } from "../../recorder/office/viewer/src/model.ts";
+import { type Journey, type OrderRequest, Refusal, type RegisterRequest } from "../../recorder/office/viewer/src/model.ts";
 import { plaintextOf } from "../../recorder/office/viewer/src/plaintext.ts";
 
 type Plain = Record<string, string>;
@@ -48,8 +48,8 @@ async function answer(task: Task): Promise<unknown> {
       return (await readIdentities(bytesOf(task.file), task.passphrase)).map(({ recipient }) => hex(recipient));
     case "order": {
       const authority = { pem: bytesOf(task.authority), passphrase: task.passphrase };
-      const { path, bytes } = await orderFile({ ...task.request, authority });
-      return { path, text: new TextDecoder().decode(bytes) };
+      const { path, bytes, register } = await orderFile({ ...task.request, authority });
+      return { path, text: new TextDecoder().decode(bytes), register: register.text };
     }
     case "render order": {
       const seed = Uint8Array.from(Buffer.from(task.seed, "hex"));
@@ -81,6 +81,7 @@ function requestOf(order: Plain): OrderRequest {
   const { journey = "", hold = "", manifest_sha256 = "", since = "", until = "", scope } = order;
   const common = {
     authority: { pem: new Uint8Array(), passphrase: "" },
+    register: null,
     vehicle: order["vehicle"] ?? "",
     who: order["who"] ?? "",
     reason: order["reason"] ?? "",
@@ -88,8 +89,8 @@ function requestOf(order: Plain): OrderRequest {
     expiresMs: Date.parse(order["expires"] ?? ""),
   };
   if (order["kind"] === "release") {
-    const held = { name: journey, manifestSha256: manifest_sha256, hold: { sha256: hold } };
-    return { ...common, kind: "release", journey: held } as OrderRequest;
+    const held = { folder: journey, knownAs: "Van 3", segments: [], manifestSha256: manifest_sha256, hold: { sha256: hold, isReleased: false } };
+    return { ...common, kind: "release", journey: held as unknown as Journey };
   }
   if (scope === "span") return { ...common, kind: "hold", what: { of: "span", fromMs: Date.parse(since), untilMs: Date.parse(until) } };
   return { ...common, kind: "hold", what: scope === "all" ? { of: "everything" } : { of: "journey", journey } };

@@ -68,13 +68,26 @@ class Firefox:
         return self.run(script)
 
     def pick_folder(self, selector: str, folder: Path) -> None:
-        """What the dialogue for folders does: the one call that only the browser itself may make."""
-        script = (
-            "const [selector, folder] = arguments; const input = document.querySelector(selector);"
-            "input.mozSetDirectory(folder);"
-            "input.dispatchEvent(new input.ownerDocument.defaultView.Event('change', { bubbles: true }));"
+        """As if ``folder`` had been picked: its real files, by the paths that a picker gives.
+
+        Only a person can use the picker itself; a plain input takes the files, and the page's own is told of them.
+        """
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
+        names = [str(path.relative_to(folder.parent)) for path in paths]
+        self.run("const m = document.createElement('input'); m.type = 'file'; m.multiple = true; m.id = 'mule';"
+                 "document.body.append(m)")  # fmt: skip
+        found = self.call("WebDriver:FindElement", using="css selector", value="#mule")["value"]
+        for path in paths:
+            self.call("WebDriver:ElementSendKeys", id=next(iter(found.values())), text=str(path))
+        self.run(
+            "const [selector, names] = arguments; const mule = document.querySelector('#mule');"
+            "const files = [...mule.files];"
+            "files.forEach((file, n) => Object.defineProperty(file, 'webkitRelativePath', { value: names[n] }));"
+            "const input = document.querySelector(selector); Object.defineProperty(input, 'files', { value: files });"
+            "mule.remove(); input.dispatchEvent(new Event('change'))",
+            selector,
+            names,
         )
-        self.call("WebDriver:ExecuteScript", script=script, args=[selector, str(folder)], sandbox="system")
 
     def call(self, command: str, **parameters: object) -> Any:
         self._number += 1

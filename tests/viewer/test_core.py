@@ -22,6 +22,7 @@ from recorder.office.keys import keygen, load_identities
 from recorder.office.register import Disclosure, Register
 from recorder.vault.age import X25519Identity, armor, encrypt_bytes
 from recorder.vault.signing import PublicKey
+from recorder.vault.verification import verify_log
 
 VIEWER = Path(__file__).parents[2] / "recorder/office/viewer"
 ORDERS = Path(__file__).parents[1] / "export/order-vectors.json"
@@ -166,7 +167,13 @@ def test_orders_byte_for_byte(run: Run) -> None:
 
 def test_an_order_is_signed_by_the_office_s_key(run: Run, keys: Path) -> None:
     """As keygen protected it; its number is random; the signature is over what the format says."""
-    request = {"vehicle": "Van 3.", "who": "Siân", "reason": "case 1 / “x” \\ \U0001f68c", "nowMs": NOW_MS}
+    request = {
+        "vehicle": "Van 3.",
+        "who": "Siân",
+        "reason": "case 1 / “x” \\ \U0001f68c",
+        "nowMs": NOW_MS,
+        "register": None,
+    }
     hold = request | {"expiresMs": NOW_MS + 86_400_000, "kind": "hold", "what": {"of": "everything"}}
     task = {"do": "order", "authority": str(keys / "authority.key"), "passphrase": PASSPHRASE, "request": hold}
     first, second = run(task, task)
@@ -178,6 +185,10 @@ def test_an_order_is_signed_by_the_office_s_key(run: Run, keys: Path) -> None:
 
     signature = base64.b64decode(members["sig"])
     assert authority_in(keys).verify(b"cabin-recorder order 1\n" + before + b"}", signature)
+    (entry,) = verify_log(first["register"].encode(), authority_in(keys)).entries
+    said = {name: value for name, value in members.items() if name not in ("format", "sig")}
+    order_sha256 = hashlib.sha256(first["text"].encode()).hexdigest()
+    assert (entry.event, entry.data) == ("ordered", said | {"order_sha256": order_sha256})
 
 
 def test_orders_that_no_recorder_takes_are_not_made(run: Run, keys: Path) -> None:
@@ -188,10 +199,18 @@ def test_orders_that_no_recorder_takes_are_not_made(run: Run, keys: Path) -> Non
         "reason": "case",
         "nowMs": NOW_MS,
         "expiresMs": NOW_MS + 86_400_000,
+        "register": None,
         "kind": "hold",
         "what": {"of": "everything"},
     }
-    held = {"name": "20261122T131143Z-7f3a", "manifestSha256": "ab" * 32, "hold": {"sha256": "cd" * 32}}
+    held: dict[str, Any] = {
+        "folder": "0f1e2d3c4b5a69788796",
+        "knownAs": "Van 3",
+        "manifestSha256": "ab" * 32,
+        "hold": {"sha256": "cd" * 32, "isReleased": False},
+        "segments": [{"state": "whole"}, {"state": "torn"}, {"state": "deleted"}],
+    }
+    release = {"kind": "release", "journey": held}
     changes: list[dict[str, Any]] = [
         {"vehicle": ""},
         {"vehicle": "../van"},
@@ -205,13 +224,27 @@ def test_orders_that_no_recorder_takes_are_not_made(run: Run, keys: Path) -> Non
         {"what": {"of": "journey", "journey": "../x"}},
         {"what": {"of": "span", "fromMs": NOW_MS, "untilMs": NOW_MS - 1}},
         {"what": {"of": "span", "fromMs": NOW_MS, "untilMs": 9e15}},
-        {"kind": "release", "journey": held | {"hold": None}},
-        {"kind": "release", "journey": held | {"manifestSha256": ""}},
+        *(
+            {"kind": "release", "journey": held | change}
+            for change in (
+                {"hold": None},
+                {"hold": {"sha256": "cd" * 32, "isReleased": True}},
+                {"manifestSha256": ""},
+                {"knownAs": ""},
+                *({"segments": [{"state": state}]} for state in ("unchecked", "altered", "missing", "unknown")),
+            )
+        ),
     ]
     task = {"do": "order", "authority": str(keys / "authority.key"), "passphrase": PASSPHRASE}
-    answers = run(*(task | {"request": good | change} for change in changes), task | {"request": good})
-    assert [answer.get("refused") for answer in answers] == ["incomplete"] * len(changes) + [None]
-    assert all(answer["message"].endswith((".", "day.")) for answer in answers[:-1])
+    answers = run(*(task | {"request": good | change} for change in [*changes, {}, release]))
+    assert [answer.get("refused") for answer in answers] == ["incomplete"] * len(changes) + [None] * 2
+    assert all(answer["message"].endswith(".") for answer in answers[:-2])
+    released = json.loads(answers[-1]["text"])
+    assert (released["journey"], released["hold"], released["manifest_sha256"]) == (
+        held["folder"],
+        "cd" * 32,
+        "ab" * 32,
+    )
 
 
 def test_authority_keys(run: Run, keys: Path, tmp_path: Path) -> None:
@@ -247,7 +280,7 @@ def test_authority_keys(run: Run, keys: Path, tmp_path: Path) -> None:
         "expiresMs": NOW_MS + 1000,
         "kind": "hold",
     }
-    request |= {"what": {"of": "everything"}}
+    request |= {"what": {"of": "everything"}, "register": None}
     tries = [
         (keys / "authority.key", PASSPHRASE, None),
         (keys / "authority.key", "", "needs-passphrase"),

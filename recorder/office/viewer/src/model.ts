@@ -287,6 +287,8 @@ export interface RegisterEntry {
 
 export type OrderRequest = {
   readonly authority: Authority;
+  /** As in a RegisterRequest: an order has a line there. */
+  readonly register: string | null;
   readonly vehicle: string;
   /** Who orders it: 1 to 100 characters, as `reason` 1 to 500. */
   readonly who: string;
@@ -299,8 +301,9 @@ export type OrderRequest = {
   | { readonly kind: "release"; readonly journey: Journey }
 );
 
-/** A file for the stick. `path`: its folders included, as the recorder looks for it. */
+/** A file for the stick, and the register that says so. `path`: its folders included, as the recorder looks for it. */
 export interface OrderFile {
+  readonly register: RegisterEntry;
   readonly path: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }

@@ -3,14 +3,18 @@
  * office").
  *
  * Rules: what a recorder would refuse is refused here, in a sentence; a release quotes the hold and the manifest of a
- * copy that was checked, and nothing else can be released; a number is random and never comes again.
+ * copy that is attested, and nothing else can be released; a number is random and never comes again; an order goes along
+ * with the line of the register that says so. A journey is named by its folder, which tells a finder of the stick nothing.
  */
 
 import { vehicleFolder } from "../bundle/manifest.ts";
-import { hex, toBase64, utf8 } from "../crypto/bytes.ts";
-import { type OrderFile, type OrderRequest, Refusal } from "../model.ts";
+import { type Bytes, hex, toBase64, utf8 } from "../crypto/bytes.ts";
+import { sha256Hex } from "../crypto/hashing.ts";
+import { type OrderFile, type OrderRequest, Refusal, type SegmentState } from "../model.ts";
 import { readAuthority, type Signer } from "./authority.ts";
+import { appended, whole } from "./register.ts";
 
+const ORDERED = "ordered";
 const FORMAT = "cabin-recorder-order-1";
 const CONTEXT = "cabin-recorder order 1\n";
 const FOLDER = "CABIN-ORDERS";
@@ -21,13 +25,19 @@ const VEHICLE = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}$/;
 const JOURNEY = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 
+const NOT_WHOLE: readonly SegmentState[] = ["unchecked", "altered", "missing", "unknown"];
+
 type Members = Readonly<Record<string, string>>;
 
 /** The file for the stick. Throws Refusal. */
 export async function orderFile(request: OrderRequest): Promise<OrderFile> {
   const number = hex(crypto.getRandomValues(new Uint8Array(NUMBER_BYTES)));
   const members = membersOf(request, number);
-  return rendered(members, await readAuthority(request.authority));
+  const signer = await readAuthority(request.authority);
+  const { path, bytes } = rendered(members, signer);
+  const { format: _, ...said } = members;
+  const data = new Map(Object.entries({ ...said, order_sha256: sha256Hex(bytes) }));
+  return { path, bytes, register: appended(request.register, signer, ORDERED, data, request.nowMs) };
 }
 
 /** What the order says, in the order of the format. Throws Refusal. */
@@ -51,7 +61,7 @@ export function membersOf(request: OrderRequest, number: string): Members {
 }
 
 /** One line of JSON, its last member the signature over what is before. */
-export function rendered(members: Members, signer: Signer): OrderFile {
+export function rendered(members: Members, signer: Signer): { readonly path: string; readonly bytes: Bytes } {
   const unsigned = JSON.stringify(members);
   const signature = toBase64(signer.sign(utf8(CONTEXT + unsigned)));
   const bytes = utf8(`${unsigned.slice(0, -1)},"sig":"${signature}"}\n`);
@@ -68,12 +78,13 @@ function holdMembers({ what }: Extract<OrderRequest, { kind: "hold" }>): Members
 }
 
 function releaseMembers({ journey }: Extract<OrderRequest, { kind: "release" }>): Members {
-  const hold = journey.hold?.sha256 ?? "";
-  if (!SHA256.test(hold)) incomplete("Only a held journey can be released, and the log of this one names no hold.");
-  if (!SHA256.test(journey.manifestSha256)) {
-    incomplete("Only a journey whose copy was checked can be released, and this one's manifest cannot be believed.");
+  const hold = journey.hold?.isReleased === false ? journey.hold.sha256 : "";
+  if (!SHA256.test(hold)) incomplete("Only a held journey can be released, and by its log this one is not held.");
+  const isWhole = journey.segments.every(({ state }) => !NOT_WHOLE.includes(state));
+  if (journey.knownAs === "" || !isWhole || !SHA256.test(journey.manifestSha256)) {
+    incomplete("Only a journey of which you have an attested copy can be released; check it first, or export it again.");
   }
-  return { journey: journeyName(journey.name), hold, manifest_sha256: journey.manifestSha256 };
+  return { journey: journeyName(journey.folder), hold, manifest_sha256: journey.manifestSha256 };
 }
 
 function journeyName(name: string): string {
@@ -81,7 +92,7 @@ function journeyName(name: string): string {
 }
 
 function plain(typed: string, most: number, what: string): string {
-  const text = typed.trim().replace(/\p{Surrogate}/gu, "?");
+  const text = whole(typed.trim());
   const isPlain = text !== "" && Array.from(text).length <= most && !/[\u0000-\u001f\u007f]/.test(text);
   return isPlain ? text : incomplete(`An order says ${what}, in 1 to ${most} characters on one line.`);
 }

@@ -1,18 +1,19 @@
 /**
- * A line for the disclosure register: who was given what, when, why (`recorder/office/register.py`).
+ * A line for the register: who was given what, when, why, and what recorders were ordered to do
+ * (`recorder/office/register.py`).
  *
  * It is a log like those of a recorder, each line signed by the office's authority key. A page cannot append to the
  * user's file, so the whole new text is given out. Rules: all of the old is proven first, and kept byte for byte; what
  * is not as it was written is a refusal, never written on.
  */
 
-import type { Json } from "../bundle/json.ts";
+import type { Json, JsonObject } from "../bundle/json.ts";
 import { decodeUtf8, toBase64, utf8 } from "../crypto/bytes.ts";
 import { Refusal, type RegisterEntry, type RegisterRequest } from "../model.ts";
 import { completeLines, type Entry, GENESIS, lineHash, signedLine } from "../verify/entries.ts";
 import { PublicKey } from "../verify/key.ts";
 import { verifyLog } from "../verify/logcheck.ts";
-import { readAuthority } from "./authority.ts";
+import { readAuthority, type Signer } from "./authority.ts";
 
 const DISCLOSED = "disclosed";
 const NS_PER_MS = 1e6;
@@ -23,10 +24,20 @@ export async function withEntry(request: RegisterRequest, nowMs: number): Promis
   if (missing.length > 0) {
     throw new Refusal("incomplete", `The register needs to know ${missing.join(", ")}; nothing was entered.`);
   }
-  const signer = await readAuthority(request.authority);
-  const old = utf8(request.register ?? "");
+  return appended(request.register, await readAuthority(request.authority), DISCLOSED, dataOf(request), nowMs);
+}
+
+/** The register `text` (null where there is none yet) with an entry more. Throws Refusal. */
+export function appended(
+  text: string | null,
+  signer: Signer,
+  event: string,
+  data: JsonObject,
+  nowMs: number,
+): RegisterEntry {
+  const old = utf8(text ?? "");
   const { wrong, entries } = verifyLog(old, PublicKey.of(signer.publicKey));
-  if (wrong !== null || decodeUtf8(old) !== (request.register ?? "")) {
+  if (wrong !== null || decodeUtf8(old) !== (text ?? "")) {
     const what = wrong ?? "is no text.";
     throw new Refusal("register-wrong", `register.jsonl ${what} Restore it from a copy; nothing was entered.`);
   }
@@ -39,15 +50,15 @@ export async function withEntry(request: RegisterRequest, nowMs: number): Promis
     clock: "unproven", // nobody vouches for a page's clock, and there is no boot to name
     bootId: crypto.randomUUID(),
     boottimeNs: BigInt(Math.round(performance.now() * NS_PER_MS)),
-    event: DISCLOSED,
-    data: dataOf(request),
+    event,
+    data,
     prev: lastLine === undefined ? GENESIS : lineHash(lastLine),
   };
-  const line = signedLine(entry, (data) => toBase64(signer.sign(data)));
-  return { number: Number(entry.seq), text: `${request.register ?? ""}${line}\n` };
+  const line = signedLine(entry, (unsigned) => toBase64(signer.sign(unsigned)));
+  return { number: Number(entry.seq), text: `${text ?? ""}${line}\n` };
 }
 
-function dataOf({ to, reference, reason, journeys, verdict, files }: RegisterRequest): ReadonlyMap<string, Json> {
+function dataOf({ to, reference, reason, journeys, verdict, files }: RegisterRequest): JsonObject {
   const members: [string, Json][] = [
     ["to", whole(to)],
     ["reference", whole(reference)],
@@ -60,6 +71,6 @@ function dataOf({ to, reference, reason, journeys, verdict, files }: RegisterReq
 }
 
 /** Half of a pair, typed or from a file's name, becomes a question mark, as on the command line. */
-function whole(text: string): string {
+export function whole(text: string): string {
   return text.replace(/\p{Surrogate}/gu, "?");
 }

@@ -38,7 +38,7 @@ function holdForm(session: Session, journey: Journey, strings: Strings, tasks: T
   const common = commonFields(strings);
   const choice = (): What =>
     what.value === "span" ? { of: "span", fromMs: utcMsOf(from), untilMs: utcMsOf(until) }
-      : what.value === "journey" ? { of: "journey", journey: journey.name } : { of: "everything" };
+      : what.value === "journey" ? { of: "journey", journey: journey.folder } : { of: "everything" };
   const make = button({ label: `${s.hold}: ${s.make}`, text: s.make }, () => {
     const wanted = choice();
     const isEmpty = wanted.of === "span" && !(wanted.fromMs < wanted.untilMs);
@@ -89,13 +89,15 @@ function send(session: Session, strings: Strings, tasks: TaskLine, common: Commo
     const nowMs = Date.now();
     const request: OrderRequest = {
       ...wanted,
+      register: session.register ?? (await session.keys.register?.text()) ?? null,
       authority: { pem: new Uint8Array(await session.keys.authority.arrayBuffer()), passphrase: common.passphrase.value },
       who, reason, nowMs, expiresMs: nowMs + Number(common.days.value) * DAY_MS,
     };
     const made = await makeOrder(request);
     common.passphrase.value = "";
-    const name = made.path.split("/").at(-1) ?? made.path;
-    download(name, new Blob([made.bytes]));
-    return strings.orders.made(name);
+    session.register = made.register.text;
+    download("register.jsonl", new Blob([made.register.text], { type: "application/jsonl" }));
+    download(made.path.split("/").at(-1) ?? made.path, new Blob([made.bytes]));
+    return `${strings.orders.made(made.path)}\n${strings.give.keepRegister}`;
   });
 }
