@@ -8,6 +8,7 @@ it as a film to nowhere: what a disk would add is not counted. Memory is the pro
     python -m tests.bench.viewer [SIZE_GB]
 """
 
+import re
 import statistics
 import sys
 import tempfile
@@ -60,9 +61,8 @@ class Memory:
                 command = (path / "cmdline").read_bytes().decode(errors="replace") if path.name.isdigit() else ""
                 if self.folder not in command:
                     continue
-                kind = next(
-                    (part.removeprefix("--type=") for part in command.split("\0") if "--type=" in part), "browser"
-                )
+                typed = re.search(r"--type=([a-z-]+)", command)  # a renderer's words are parted by blanks, not by zeros
+                kind = typed[1] if typed else "browser"
                 pss = next(line for line in (path / "smaps_rollup").read_text().splitlines() if line.startswith("Pss:"))
             except (OSError, StopIteration):
                 continue  # it has ended
