@@ -161,6 +161,7 @@ def test_a_damaged_protected_identity(protected: Path, tmp_path: Path) -> None:
         (b"\n" + X25519Identity.generate().recipient.text.encode(), r"line 2: this is a recipient \(age1...\)"),
         (b"AGE-PLUGIN-YUBIKEY-1QQQQ\n", "line 1: the identity is not valid"),
     ],
+    ids=["empty", "comment", "noise", "recipient", "plugin"],  # noise has another name each time
 )
 def test_what_is_no_identity_file(tmp_path: Path, content: bytes, said: str) -> None:
     """One sentence with the file, and the line where there is one."""
