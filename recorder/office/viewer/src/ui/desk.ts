@@ -5,6 +5,7 @@ import type { Finding, Journey } from "../model.ts";
 import type { Language, Strings } from "../strings.ts";
 import { checkPanel } from "./checkpanel.ts";
 import { button, drawing, fill, freshId, h } from "./dom.ts";
+import { afterFirstPicture } from "./firstpicture.ts";
 import { clockOf, lengthOf } from "./format.ts";
 import { GivePanel } from "./givepanel.ts";
 import { helpSheet } from "./help.ts";
@@ -95,6 +96,8 @@ export class Desk {
     this.#list.show();
     this.#showVerdict();
     const { journey } = this.session;
+    if (journey === null) this.session.startCheckOnce();
+    else afterFirstPicture(this.#stage.video, this.#heard.signal, () => this.session.startCheckOnce());
     if (journey !== null) this.#load(journey, this.session.atS);
     else this.#timeline.show(null);
     this.#showPanels();

@@ -27,6 +27,7 @@ export class Session {
   isSaving = false;
   areKeysOn = true;
   register: string | null = null;
+  #isBegun = false;
   #heard: (() => void)[] = [];
   #stop = new AbortController();
 
@@ -35,7 +36,6 @@ export class Session {
     readonly keys: KeyFiles,
   ) {
     this.journeyName = opened.journeys[0]?.name ?? "";
-    this.startCheck();
   }
 
   get journeys(): readonly Journey[] {
@@ -56,7 +56,13 @@ export class Session {
     return () => (this.#heard = this.#heard.filter((one) => one !== listener));
   }
 
+  /** Begin the check, once, however often it is called. */
+  startCheckOnce(): void {
+    if (!this.#isBegun) this.startCheck();
+  }
+
   startCheck(): void {
+    this.#isBegun = true;
     this.check = { is: "running", progress: null, beganMs: performance.now() };
     const { beganMs } = this.check;
     const { signal } = this.#stop;
