@@ -138,7 +138,7 @@ class SegmentWriter(Generic[Mark]):
     def _close(self, failure: Exception) -> None:
         """Let go of the body, and of its lock with it; ``failure`` is the answer to every later call."""
         self._failure = failure
-        os.close(self._fd)  # what is reserved behind its end, recovery gives back
+        os.close(self._fd)  # what is reserved behind its end goes when the body goes
 
     def _may_pad(self, now_ns: int) -> bool:
         """Whether what is in the partial chunk has waited long enough, and padding may stand here."""
