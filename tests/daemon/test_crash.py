@@ -44,11 +44,16 @@ def test_ten_kills_at_random_instants(make_vehicle: Callable[..., Vehicle], tmp_
     vehicle.until_state("Parked")
     assert vehicle.stop() == 0
 
-    segments = vehicle.journeys()[0]["segments"]
-    assert [segment["number"] for segment in segments] == list(range(1, len(segments) + 1))
+    segments, log = vehicle.journeys()[0]["segments"], vehicle.log(journey)
+    opened = [e["data"]["number"] for e in log if e["event"] == "segment-opened"]
+    cut_short = {e["data"]["number"]: e["data"]["size_bytes"] for e in log if e["event"] == "segment-torn"}
+    empty = {number for number, size_bytes in cut_short.items() if size_bytes == 0}  # killed before it had a body
+    assert opened == list(range(1, len(opened) + 1))
+    assert [segment["number"] for segment in segments] == [number for number in opened if number not in empty]
     torn = [segment["number"] for segment in segments if segment["torn"]]
-    assert 0 < len(torn) <= KILLS
-    assert sorted(e["data"]["number"] for e in vehicle.log(journey) if e["event"] == "segment-torn") == torn
+    assert sorted(cut_short.keys() - empty) == torn
+    # A kill tears what is being written: at a split that is two, for one still waits for its last sound.
+    assert 0 < len(torn) <= 2 * KILLS
 
     found = measure(_film(vehicle, journey, tmp_path))
     assert found.picture is not None
