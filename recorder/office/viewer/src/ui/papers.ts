@@ -117,7 +117,7 @@ export function filmWords(journey: Journey, film: Film): string {
 export class Page {
   readonly #doc: Document;
 
-  constructor(title: string, style: string, policy: string) {
+  constructor(title: string, private readonly style: string, policy: string) {
     this.#doc = document.implementation.createHTMLDocument(title);
     this.#doc.documentElement.lang = "en";
     const charset = this.#doc.createElement("meta");
@@ -125,14 +125,13 @@ export class Page {
     const csp = this.#doc.createElement("meta");
     csp.httpEquiv = "Content-Security-Policy";
     csp.content = policy;
-    const sheet = this.#doc.createElement("style");
-    sheet.textContent = style;
     this.#doc.head.prepend(charset, csp);
-    this.#doc.head.append(sheet);
   }
 
+  /** The page as a file. Its style, a constant, is no element before: this page's own policy holds there, too. */
   get text(): string {
-    return `<!DOCTYPE html>\n${new XMLSerializer().serializeToString(this.#doc.documentElement)}\n`;
+    const page = new XMLSerializer().serializeToString(this.#doc.documentElement);
+    return `<!DOCTYPE html>\n${page.replace("</head>", () => `<style>${this.style}</style></head>`)}\n`;
   }
 
   /** For printing: the page's body in this document, text for text. */

@@ -16,6 +16,12 @@ import { deletedSegments, type JourneyLogs } from "./logs.ts";
 
 const NOTHING = new Uint8Array();
 const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+// The classes of erasure: recorder/vault/README.md.
+const ERASED = new Map([
+  ["slot", "for good, its key lay in memory that forgets"],
+  ["file", "weakly, its key lay in a file, which a laboratory may find on the card"],
+  ["unlink", "weakly, its header lay in the clear, which a laboratory may find on the card"],
+]);
 
 /** Told what is read, as it is read. Throws to stop. */
 export type Reading = (name: string, moreBytes: number) => void;
@@ -47,13 +53,16 @@ export async function checkFiles(
 
 /** Segments that the log knows and the bundle has not. */
 export function missingSegments(folder: JourneyFolder, logs: JourneyLogs): readonly Found[] {
-  const deleted = logs.journey === null ? new Set<bigint>() : deletedSegments(logs.ledger, logs.journey);
+  const deleted = logs.journey === null ? new Map<bigint, string>() : deletedSegments(logs.ledger, logs.journey);
   const findings: Found[] = [];
   for (const [number, facts] of logs.segments) {
     const name = segmentName(number);
     if (folder.files.has(name) || facts.bodyBytes === 0n) continue;
-    if (deleted.has(number)) {
-      findings.push(note(folder.name, name, "is not here: the recorder had deleted it before, and its ledger says why."));
+    const erasure = deleted.get(number);
+    if (erasure !== undefined) {
+      const how = ERASED.get(erasure) ?? "its ledger does not say how well";
+      const text = `is not here: the recorder had deleted it before (${how}), and its ledger says why.`;
+      findings.push(note(folder.name, name, text));
     } else if (facts.bodySha256 === null) {
       findings.push(note(folder.name, name, "is not here: it was still being recorded; export again for it."));
     } else findings.push(wrong(folder.name, name, "is missing, though the recorder's log knows it."));

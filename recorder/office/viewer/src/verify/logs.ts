@@ -95,14 +95,15 @@ export function exportedAlong(ledger: readonly Entry[]): ReadonlySet<string> {
   return new Set(isArray(journeys) ? journeys.map(asText) : []);
 }
 
-/** The segments of `journey` that tombstones account for. */
-export function deletedSegments(ledger: readonly Entry[], journey: string): ReadonlySet<bigint> {
-  const numbers = ledger.flatMap(({ event, data }) => {
+/** The segments of `journey` that tombstones account for, and how well each says that it was erased. */
+export function deletedSegments(ledger: readonly Entry[], journey: string): ReadonlyMap<bigint, string> {
+  const accounted = ledger.flatMap(({ event, data }) => {
     const deleted = data.get("deleted");
     const isOurs = event === words.TOMBSTONE_DONE && data.get("journey") === journey;
-    return isOurs && isArray(deleted) ? deleted.map(asInteger) : [];
+    const numbers = isOurs && isArray(deleted) ? deleted.map(asInteger).filter((number) => number !== null) : [];
+    return numbers.map((number): [bigint, string] => [number, asText(data.get("erasure"))]);
   });
-  return new Set(numbers.filter((number) => number !== null));
+  return new Map(accounted);
 }
 
 async function decryptedLog(

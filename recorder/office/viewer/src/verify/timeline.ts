@@ -96,7 +96,7 @@ class Scale {
 
 function segmentsOn(scale: Scale, log: Logbook, folder: JourneyFolder, logs: JourneyLogs | null): readonly Segment[] {
   const here = new Map(segmentsOf(folder).map(([number, name]) => [BigInt(number), name]));
-  const gone = logs?.journey == null ? new Set<bigint>() : deletedSegments(logs.ledger, logs.journey);
+  const gone = logs?.journey == null ? new Map<bigint, string>() : deletedSegments(logs.ledger, logs.journey);
   const numbers = [...new Set([...here.keys(), ...log.opened.keys()])].sort((one, other) => (one < other ? -1 : 1));
   const segments: Segment[] = [];
   let reachedS = 0;
@@ -137,7 +137,7 @@ function stateOf(
   number: bigint,
   logs: JourneyLogs | null,
   isHere: boolean,
-  gone: ReadonlySet<bigint>,
+  gone: ReadonlyMap<bigint, string>,
   log: Logbook,
 ): { readonly state: SegmentState; readonly sentence: string } {
   const facts = logs?.segments.get(number);
