@@ -18,6 +18,7 @@ from recorder import __version__
 from recorder.cli_office import COMMANDS
 from recorder.cli_orders import order
 from recorder.cli_printing import AS_JSON, print_view
+from recorder.cli_redact import redact
 from recorder.config import load
 from recorder.errors import ConfigError, RecorderError
 
@@ -224,7 +225,7 @@ def panel(lines: tuple[str, ...], config_path: Path) -> int:
 # --- in the office, and anywhere ---------------------------------------------------------------------------------
 
 
-for _command in (*COMMANDS, order):
+for _command in (*COMMANDS, redact, order):
     cli.add_command(_command)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from recorder.cli_printing import AS_JSON, print_view
-from recorder.cli_redact import redact
 from recorder.errors import WrongPassphraseError
 
 RECORDER_KEY = click.option(
@@ -197,7 +196,7 @@ def viewer(folder: Path) -> int:
     return 0
 
 
-COMMANDS = (keygen, recipient, open_, enrol, verify, report, disclose, redact, register, viewer)
+COMMANDS = (keygen, recipient, open_, enrol, verify, report, disclose, register, viewer)
 
 
 # --- helpers -----------------------------------------------------------------------------------------------------

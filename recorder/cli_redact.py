@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recorder.cli_office import ask_passphrase, register_of
+
 if TYPE_CHECKING:
     from recorder.office.redaction.boxes import Course
     from recorder.office.redaction.redact import Request
@@ -83,14 +85,13 @@ def redact(
 def _carry_out(request: "Request", keys: Path | None, given: "Disclosure | None") -> int:
     from recorder.office.redaction.redact import plan  # noqa: PLC0415
     from recorder.office.redaction.redact import redact as make_copy  # noqa: PLC0415
-    from recorder.office.register import Register  # noqa: PLC0415
     from recorder.progress import step_bars  # noqa: PLC0415
 
     planned = plan(request)
     click.echo("What this cannot promise:")
     for sentence in planned.promises:
         click.echo(f"  - {sentence}")
-    register = None if keys is None else Register.open(keys, _ask_passphrase)
+    register = None if keys is None else register_of(keys, ask_passphrase)
     with step_bars() as show:
         made = make_copy(planned, show)
     for line in made.lines:
@@ -127,7 +128,3 @@ def _boxes_of(path: Path | None) -> "tuple[Course, ...]":
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read as a file of boxes: {error}") from error
     raise UsageError(f"{path} is no file of boxes, for it has more than a megabyte; name another.")
-
-
-def _ask_passphrase() -> str:
-    return str(click.prompt("Passphrase", hide_input=True))

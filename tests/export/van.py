@@ -1,15 +1,17 @@
 """A recorder with real footage on its card, for what export and office do with it."""
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recorder import manifest
 from recorder.export.bundle import ExportReport, export
 from recorder.export.tally import Progress
 from recorder.export.target import Target
-from recorder.manifest import folder_names, opaque_name
+from recorder.manifest import FileEntry, Manifest, folder_names, opaque_name
 from recorder.office.recorders import Trust
 from recorder.vault.age import X25519Identity
 from recorder.vault.journal import DeviceKey
@@ -115,3 +117,15 @@ def flip(path: Path, position: int = -1) -> None:
 
 def events_of(lines: Sequence[Any]) -> list[str]:
     return [entry.event for entry in lines]
+
+
+def resigned(folder: Path, key: DeviceKey, **changes: object) -> None:
+    """The manifest again, for what lies there now, signed by ``key``."""
+    old, _, _ = manifest.parse((folder / "manifest.json").read_bytes())
+    files = tuple(
+        FileEntry(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in sorted(folder.iterdir())
+        if path.name != "manifest.json"
+    )
+    members = {name: getattr(old, name) for name in Manifest.__struct_fields__} | {"files": files} | changes
+    (folder / "manifest.json").write_bytes(manifest.render(Manifest(**members), key.sign))

@@ -1,7 +1,6 @@
 """A bundle is what the recorder signed, all of it and nothing else, or the first wrong thing in each file is named."""
 
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -12,7 +11,7 @@ import pytest
 
 from recorder import manifest
 from recorder.errors import AgeNoMatchError, BundleError, UsageError
-from recorder.manifest import FileEntry, Manifest
+from recorder.manifest import FileEntry
 from recorder.office import contents
 from recorder.office.bundle import verify
 from recorder.office.findings import VerifyReport
@@ -24,7 +23,7 @@ from recorder.vault.recovery import recover
 from recorder.vault.retention import Reason, Verdict
 from recorder.vault.slots import Kind, Slot
 from recorder.vault.store import Store
-from tests.export.van import Van, flip, names_in
+from tests.export.van import Van, flip, names_in, resigned
 from tests.vault.kit import make_slot
 
 FILES = ("00001.mp4.age", "00002.mp4.age", "log.jsonl.age", "ledger.jsonl.age", "manifest.json")
@@ -57,18 +56,6 @@ def said(report: VerifyReport) -> dict[str, str]:
     wrong = [finding for finding in report.findings if finding.is_wrong]
     assert len({finding.file for finding in wrong}) == len(wrong)
     return {finding.file: finding.text for finding in wrong}
-
-
-def resigned(folder: Path, key: DeviceKey, **changes: object) -> None:
-    """The manifest again, for what lies there now, signed by ``key``."""
-    old, _, _ = manifest.parse((folder / "manifest.json").read_bytes())
-    files = tuple(
-        FileEntry(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in sorted(folder.iterdir())
-        if path.name != "manifest.json"
-    )
-    members = {name: getattr(old, name) for name in Manifest.__struct_fields__} | {"files": files} | changes
-    (folder / "manifest.json").write_bytes(manifest.render(Manifest(**members), key.sign))
 
 
 # --- verdicts ----------------------------------------------------------------------------------------------------

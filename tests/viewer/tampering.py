@@ -4,7 +4,6 @@ Each is a name and a change, for :mod:`tests.viewer.bundles`.
 """
 
 import base64
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from recorder import manifest
-from recorder.manifest import FileEntry, Manifest
+from recorder.manifest import FileEntry
 from recorder.vault import words
 from recorder.vault.age import decrypt, encrypt_bytes
 from recorder.vault.entries import SIGNATURE_MARK, line_hash, signed_line
-from recorder.vault.journal import DeviceKey
-from tests.export.van import Van, flip
+from tests.export.van import Van, flip, resigned
 
 FILES = ("00001.mp4.age", "00002.mp4.age", "log.jsonl.age", "ledger.jsonl.age", "manifest.json")
 Lines = list[bytes]
@@ -43,18 +41,6 @@ class Held:
 
     def in_copy(self, stick: Path) -> Path:
         return self.van.folder(stick, self.journey)
-
-
-def resigned(folder: Path, key: DeviceKey, **changes: object) -> None:
-    """The manifest again, for what lies there now, signed by ``key``."""
-    old, _, _ = manifest.parse((folder / "manifest.json").read_bytes())
-    files = tuple(
-        FileEntry(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in sorted(folder.iterdir())
-        if path.name != "manifest.json"
-    )
-    members = {name: getattr(old, name) for name in Manifest.__struct_fields__} | {"files": files} | changes
-    (folder / "manifest.json").write_bytes(manifest.render(Manifest(**members), key.sign))
 
 
 def rewritten(held: Held, folder: Path, name: str, change: Callable[[Lines], Lines]) -> None:
