@@ -21,7 +21,8 @@ from recorder.errors import RecorderError
 QUEUE_BYTES = 64 * 1024 * 1024  # two minutes at 4 Mb/s
 STALLED_AFTER_S = 2.0  # a card that takes longer for one thing is a fault
 STUCK_AFTER_S = 120.0  # and after this one that only a new start can mend
-_ROUND_S = 0.12  # a sink wants to be maintained at least eight times a second; fragments come more often
+_TOGETHER_BYTES = 1 << 20  # written between two syncs at most, where more waits
+_ROUND_S = 0.5  # a sink wants to be maintained twice a second at least; what is handed over comes more often
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,22 +131,29 @@ class CardWriter:
     # What runs on the thread.
 
     def _run(self) -> None:
-        while not isinstance(job := self._next(), _End):
-            self._round_s = time.monotonic()
-            self._waiting_since_s = self._round_s
-            if job is not None:
-                self._carry_out(job)
-            self._maintain()  # at once: what was written may be enough for a sync
-            self._waiting_since_s = None
+        while self._work_off():
+            self._queue.wait(_ROUND_S)
         self.working = False
         self._on_end()
 
-    def _next(self) -> _Job | None:
-        """The next job; None where none has come for a round."""
-        if (job := self._queue.take()) is None:
-            self._queue.wait(_ROUND_S)
-            job = self._queue.take()
-        return job
+    def _work_off(self) -> bool:
+        """Do all that waits: what was handed over together is written, then synced together. False: it was the end."""
+        job: _Job | None = _Begin(0, 0)
+        while job is not None:
+            written_bytes = 0
+            while written_bytes < _TOGETHER_BYTES and (job := self._queue.take()) is not None:
+                if isinstance(job, _End):
+                    return False
+                self._begin_waiting()
+                self._carry_out(job)
+                written_bytes += len(job.data) if isinstance(job, _Write) else 0
+            self._begin_waiting()
+            self._maintain()
+            self._waiting_since_s = None
+        return True
+
+    def _begin_waiting(self) -> None:
+        self._round_s = self._waiting_since_s = time.monotonic()
 
     def _carry_out(self, job: _Begin | _Write | _Finish) -> None:
         """Do one job; what belongs to a segment that was lost is lost with it."""

@@ -43,7 +43,8 @@ CLOSE_WITHIN_S = 1.0
 _INBOX_BYTES = 32 * 1024 * 1024
 _SMALL = (64, 64)
 _CLOSING_ROUND_S = 0.02
-_ROUND_S = 0.15  # the mux thread goes round so often at least; pictures wake it, a fragment at a time
+_TOGETHER_NS = 450_000_000  # so long pictures wait for one another; then all of it is muxed, written and synced
+_ROUND_S = 0.5  # the mux thread goes round so often at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ class Capture:
         self._post = post
         self._inbox: BoundedQueue[_Job] = BoundedQueue(_INBOX_BYTES)  # what the mux thread is to do
         self._keyframe_needed = False  # for a frame did not fit
-        self._picture_since_ns: int | None = None  # the oldest frame that the mux thread was not woken for
+        self._together_since_ns: int | None = None  # the oldest frame that the mux thread was not woken for
+        self._fragment_since_ns = 0  # and the oldest of the fragment that fills
         self._reason: str | None = None  # once set, the capture stops
         self._closed = False  # nothing more is taken from the devices
         faults = Faults(post)
@@ -158,6 +160,7 @@ class Capture:
         if self._reason is not None:
             return
         self._reason = reason
+        self._inbox.ring()  # from now on it goes round more often
         if self._watch is not None:
             self._watch.stop()
         for keeper in self._keepers:
@@ -205,18 +208,26 @@ class Capture:
         if self._closed or (self._keyframe_needed and not packet.is_keyframe):
             return
         picture = _Picture(packet, is_due=self._is_due(packet))
-        self._keyframe_needed = not self._inbox.put(picture, len(packet.data), ring=picture.is_due)
+        self._keyframe_needed = not self._inbox.put(picture, len(packet.data), ring=self._is_enough(packet))
         if self._keyframe_needed:
             _log.warning("picture lost: %d bytes wait for the mux thread", self._inbox.waiting_bytes)
 
     def _is_due(self, packet: VideoPacket) -> bool:
-        """Whether with this frame there is something to hand on; what comes before can wait for it."""
-        if self._picture_since_ns is None or packet.is_keyframe:
-            self._picture_since_ns = packet.captured_ns
-        complete = packet.captured_ns + packet.duration_ns - self._picture_since_ns >= FRAGMENT_NS
-        if complete:
-            self._picture_since_ns = None
-        return complete or packet.is_keyframe
+        """Whether a fragment is complete with this frame, or begins: sound of its time goes into it."""
+        until_ns = packet.captured_ns + packet.duration_ns
+        is_due = packet.is_keyframe or until_ns - self._fragment_since_ns >= FRAGMENT_NS
+        if is_due:
+            self._fragment_since_ns = packet.captured_ns if packet.is_keyframe else until_ns
+        return is_due
+
+    def _is_enough(self, packet: VideoPacket) -> bool:
+        """Whether with this frame it is time to wake the mux thread; what comes before can wait for it."""
+        if self._together_since_ns is None:
+            self._together_since_ns = packet.captured_ns
+        is_enough = packet.captured_ns + packet.duration_ns - self._together_since_ns >= _TOGETHER_NS
+        if is_enough:
+            self._together_since_ns, self._fragment_since_ns = None, packet.captured_ns + packet.duration_ns
+        return is_enough
 
     def _take_sound(self, block: AudioBlock) -> None:
         """Sound waits for a picture, or the next round: nobody depends on a tenth of a second of it."""

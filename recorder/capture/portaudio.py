@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from recorder.capture.ports import Samples
 
 _BLOCKS_PER_S = 50
+_TOGETHER = 5  # blocks are handed on at once: to wake a thread for one costs more than the block
 _RUN_IN = 5  # blocks that are not delivered: so long a driver is wrong about its delay by as much as ten milliseconds
 _LATENCY_S = 0.2  # so long Python may be busy elsewhere before a sample is lost
 _DELAY_AT_MOST_S = 2.0  # a longer one is no delay but an ADC time the driver does not fill in
@@ -112,7 +113,8 @@ class _Stream:
         self._clock = SteadyClock(wanted.rate_hz)
         self._waiting: deque[bytes] = deque()  # blocks whose time is not known yet
         self._run_in = _RUN_IN
-        self._relay: Relay[_Heard] = Relay("microphone", self._pass_on, on_failure)
+        self._heard: list[_Heard] = []  # on PortAudio's thread
+        self._relay: Relay[list[_Heard]] = Relay("microphone", self._pass_on, on_failure)
         host.enter()
         try:
             self._stream = self._begin(_find(library, wanted.name))
@@ -127,7 +129,7 @@ class _Stream:
         try:
             release("microphone", self._let_go)
         finally:
-            self._relay.put(_LAST)
+            self._hand_on(_LAST)
             self._relay.stop()
         _log.info(
             "microphone=%s closed, blocks=%d overflows=%d off_ppm=%.0f",
@@ -176,16 +178,27 @@ class _Stream:
         delay_ns = delay_of_first_ns(time.currentTime, time.inputBufferAdcTime, frames, self._wanted.rate_hz)
         latest_ns = now_ns - frames * NS_PER_S // self._wanted.rate_hz
         measured = Measured(now_ns - delay_ns, frames, latest_ns, seam=bool(status.input_overflow))
-        self._relay.put(_Heard(bytes(data), measured))
+        self._heard.append(_Heard(bytes(data), measured))
+        if len(self._heard) >= _TOGETHER:
+            self._hand_on()
+
+    def _hand_on(self, *more: _Heard) -> None:
+        """What was heard, and ``more``; called elsewhere only when nothing more is heard."""
+        heard, self._heard = self._heard, []
+        self._relay.put([*heard, *more])
 
     def _finished(self) -> None:
         if not self._closing:
-            self._relay.put(_LAST)
+            self._hand_on(_LAST)
             self._relay.fail(f"The microphone {self._wanted} has stopped; it may be unplugged.")
 
     # --- on the relay's thread ---------------------------------------------------------------------------------------
 
-    def _pass_on(self, heard: _Heard) -> None:
+    def _pass_on(self, together: list[_Heard]) -> None:
+        for heard in together:
+            self._place(heard)
+
+    def _place(self, heard: _Heard) -> None:
         """Hand on what has found its time."""
         if heard is _LAST:
             known_ns = self._clock.rest()

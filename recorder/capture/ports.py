@@ -126,7 +126,7 @@ class SegmentSink(Protocol):
     def maintain(self, now_ns: int) -> Durable | None:
         """Pad and sync where due; the newest mark that has become durable, if any.
 
-        Call after each write, and eight times a second or more.
+        Call after what is written together, and twice a second or more.
         """
         ...
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SOUND_LATE_NS = NS_PER_S  # a microphone may be so late before silence takes its place
 SILENCE_LAG_NS = NS_PER_S // 4  # silence then keeps this far behind now, for the microphone's return
 EARLY_PICTURES_NS = 10 * NS_PER_S  # a camera whose opening takes longer than this has failed
-_ROUND_NS = NS_PER_S // 5  # a round that took longer was ours to wait for, not the microphone's
+_ROUND_NS = NS_PER_S * 3 // 5  # a round that took longer was ours to wait for, not the microphone's
 
 
 class Recording:
@@ -262,13 +262,19 @@ class Recording:
     # --- segments --------------------------------------------------------------------------------------------------
 
     def round(self, now_ns: int) -> None:
-        """What depends on time. Call five times a second or more often, after what has arrived was handed in."""
+        """What depends on time, then let the card have all there is: it is synced together, so none waits for more.
+
+        Call twice a second or more often, after what has arrived was handed in.
+        """
         if self._now_ns:
             self._quiet_ns += min(now_ns - self._now_ns, _ROUND_NS)
         self._now_ns = now_ns
         self._watch_card()
         if self._sound_wanted and self._quiet_ns >= SOUND_LATE_NS:
             self._fill()
+        if self._current is not None:
+            self._current.cut()
+            self._check_room()
         self._card.go()
 
     def segment_lost(self, number: int, retry_after_s: float, durable: Durable) -> None:

@@ -1,7 +1,7 @@
 """Writing one segment: plaintext MP4 comes in, whole encrypted chunks lie on the card a moment later.
 
-Rules: nothing is written in the clear; a chunk is encrypted once; chunks are synced three at a time, and none waits for
-longer than 0.45 s; what has waited for its chunk to fill for 0.5 s is pushed out with padding, so that a still scene is
+Rules: nothing is written in the clear; a chunk is encrypted once; three chunks are synced at once, and none waits for
+more than 0.35 s; what has waited for its chunk to fill for 0.4 s is pushed out with padding, so that a still scene is
 as safe as a lively one; errors are sticky: after one failure the body is closed and every call repeats it. The
 procedure is in the README.
 """
@@ -21,9 +21,9 @@ from recorder.vault.journal import Journal
 from recorder.vault.padding import BoxTracker, padding
 
 SYNC_BYTES = 3 * age.CHUNK_BYTES  # on ext4 a sync writes 16 KiB beside what it syncs: a twelfth more
-SYNC_AFTER_NS = 450_000_000  # what one at 4 Mb/s takes to come together, and a fragment more
+SYNC_AFTER_NS = 350_000_000  # with PAD_AFTER_NS less than what is handed over together takes to come together
+PAD_AFTER_NS = 400_000_000
 RESERVE_BYTES = 4 << 20
-PAD_AFTER_NS = 500_000_000
 
 Mark = TypeVar("Mark")
 
@@ -82,7 +82,9 @@ class SegmentWriter(Generic[Mark]):
         self._marks: deque[tuple[int, Mark]] = deque()  # not yet durable, and where the plaintext they mark ends
         self._durable = nothing
         self._maintained_ns = clock.now().boottime_ns
-        self._waiting_ns: int | None = None  # since when the partial chunk has held data
+        self._has_filled = False  # a chunk has, since then
+        self._waits = False  # footage does, in the partial chunk
+        self._waiting_ns: int | None = None  # and since when
         self._failure: Exception | None = None
 
     def write(self, data: bytes, mark: Mark) -> None:
@@ -91,24 +93,28 @@ class SegmentWriter(Generic[Mark]):
             self._boxes.feed(data)
             self._push(data)
             self._marks.append((self._pushed_bytes, mark))
-            if data and self._waiting_ns is None:
-                self._waiting_ns = self._maintained_ns  # at most a little too early, so it never waits too long
+            self._waits = self._waits or bool(data)
+            if self._waits and self._waiting_ns is None and not self._has_filled:
+                self._waiting_ns = self._maintained_ns  # too early rather than too late; behind a chunk: from now on
 
     def maintain(self, now_ns: int) -> Mark | None:
         """Pad and sync where due; the newest mark that has become durable, if any. ``now_ns``: boottime. StoreError.
 
-        Call it after each write, and eight times a second or more often: what is written waits at most that much longer
-        than it should.
+        Call it after what is written together, and twice a second or more often: what is written waits at most that
+        much longer than it should.
         """
-        self._maintained_ns = now_ns
         if self._unsynced_ns is None and self._unsynced_bytes:
-            self._unsynced_ns = now_ns
+            self._unsynced_ns = self._maintained_ns
+        if self._waits and self._waiting_ns is None:
+            self._waiting_ns = now_ns
+        self._maintained_ns, self._has_filled = now_ns, False
         pads = self._may_pad(now_ns)
         if self._failure is None and not pads and not self._is_sync_due(now_ns):
             return None
         with self._sticky():
             if pads:
-                self._push(padding(self._encryptor.flush_bytes))  # what spills into the next chunk may wait for ever
+                self._push(padding(self._encryptor.flush_bytes))
+                self._waits = self._has_filled = False  # what spills into the next chunk may wait for ever
             self._sync()
             return self._take_durable(self._pushed_bytes - self._encryptor.pending_bytes)
 
@@ -154,7 +160,7 @@ class SegmentWriter(Generic[Mark]):
         self._pushed_bytes += len(data)
         if chunks:
             self._out(chunks)
-            self._waiting_ns = None  # all that waited is out
+            self._waiting_ns, self._has_filled = None, True  # all that waited is out
 
     def _out(self, encrypted: bytes) -> None:
         end_bytes = self._size_bytes + len(encrypted)

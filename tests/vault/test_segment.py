@@ -111,7 +111,7 @@ def test_a_mark_comes_back_when_what_it_marks_is_synced(
     writer.write(fragment(1000), "second")
     assert body.stat().st_size == NONCE_BYTES + SEALED_CHUNK_BYTES
     assert writer.maintain(clock.now_ns) is None
-    clock.advance(0.44)
+    clock.advance(0.34)
     assert writer.maintain(clock.now_ns) is None
     assert syncs == []
     clock.advance(0.01)
@@ -119,7 +119,7 @@ def test_a_mark_comes_back_when_what_it_marks_is_synced(
     assert syncs == [NONCE_BYTES + SEALED_CHUNK_BYTES]
     writer.write(fragment(CHUNK_BYTES), "third")
     assert writer.maintain(clock.now_ns) is None
-    clock.advance(0.45)
+    clock.advance(0.35)
     assert writer.maintain(clock.now_ns) == "second"
     assert writer.seal("stop", Facts(0, 0)) == "third"
 
@@ -167,14 +167,14 @@ def test_a_card_without_room_to_reserve_is_written_all_the_same(
 def test_a_still_scene_is_pushed_out_by_a_free_box(
     writer: SegmentWriter, path: Path, clock: FakeClock, identity: X25519Identity, syncs: list[int]
 ) -> None:
-    """What has waited half a second for its chunk to fill is padded, written and synced; the MP4 stays one."""
+    """What has waited 0.4 s for its chunk to fill is padded, written and synced; the MP4 stays one."""
     scene = [init_segment(), fragment(6000), fragment(6000), fragment(6000)]
     for number, piece in enumerate(scene):
         writer.maintain(clock.now_ns)
         writer.write(piece, number)
-        clock.advance(0.1)
+        clock.advance(0.09)
         assert writer.maintain(clock.now_ns) is None
-    clock.advance(0.1)
+    clock.advance(0.04)
     assert syncs == []
     assert writer.maintain(clock.now_ns) == 3
     assert syncs == [NONCE_BYTES + SEALED_CHUNK_BYTES]
