@@ -27,13 +27,21 @@ BEYOND = (
 
 # Rooms whose tests run against real time, or take what a machine has once: sound, a bus, loop devices, a browser.
 ALONE = ("cabin", "capture", "contract", "daemon", "demo", "export", "hardware", "powercut", "rig", "systemd", "viewer")
+# But of these what waits for no clock and takes nothing, where it is worth the while.
+SIDE_BY_SIDE = {
+    "cabin": ("buttons", "ignition", "notice", "pins", "signals", "voice", "words"),
+    "capture": ("clocks", "eight_hours", "muxer", "recording", "resampler", "scene", "sentinel", "stamp", "steady"),
+    "demo": ("measure",),
+    "export": ("bundle", "obeying", "obeying_cut", "order_format", "orders_judged", "stick", "tally", "target"),
+}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without a word of it in -m, what takes up to an hour of real time is not there. Rooms get their marker."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in ALONE:
+        room = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        if room in ALONE and item.path.stem.removeprefix("test_") not in SIDE_BY_SIDE.get(room, ()):
             item.add_marker(pytest.mark.alone)
     if "hour" not in config.option.markexpr:
         asked = [item for item in items if item.get_closest_marker("hour") is None]

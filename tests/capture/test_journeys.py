@@ -85,31 +85,34 @@ def ffmpeg_complains(path: Path) -> str:
 
 
 @pytest.mark.slow
-def test_a_minute_at_720p30_in_segments_of_ten_seconds(tmp_path: Path) -> None:
-    """Every frame counter once, no sample missing, each segment plays alone, picture and sound within 20 ms."""
+def test_720p30_in_segments_of_ten_seconds(tmp_path: Path) -> None:
+    """Every frame counter once, no sample missing, each segment plays alone, picture and sound within 20 ms.
+
+    A whole minute of it goes through the whole recorder: ``tests/daemon/test_real_footage.py``.
+    """
     camera = SyntheticCamera(1280, 720, Fraction(30), 4_000_000, "VAN-7")
-    segments = record(camera, SyntheticMicrophone(48_000), 61, length_s=10)
+    segments = record(camera, SyntheticMicrophone(48_000), 21, length_s=10)
     whole = measure(written(tmp_path / "whole.mp4", appended(segments)))
     assert whole.picture is not None
     assert whole.sound is not None
     assert (whole.picture.missing, whole.picture.duplicated, whole.picture.disordered) == (0, 0, 0)
     assert (whole.picture.unreadable, whole.picture.gaps) == (0, ())
-    assert whole.picture.frames >= 1800
+    assert whole.picture.frames >= 600
     assert (whole.sound.gaps, whole.sound.silences, whole.sound.slips_s) == ((), (), ())
-    assert whole.sound.samples == whole.sound.expected >= 60 * 48_000
-    assert len(whole.offsets) >= 60
+    assert whole.sound.samples == whole.sound.expected >= 20 * 48_000
+    assert len(whole.offsets) >= 20
     assert whole.worst_offset_ms is not None
     assert whole.worst_offset_ms <= OFFSET_MS
 
-    assert len(segments) == 7
+    assert len(segments) == 3
     parts = [measure(written(tmp_path / f"{n}.mp4", segment)) for n, segment in enumerate(segments)]
-    assert [p.picture.frames for p in parts if p.picture][:6] == [300] * 6
+    assert [p.picture.frames for p in parts if p.picture][:2] == [300] * 2
     assert sum(p.picture.frames for p in parts if p.picture) == whole.picture.frames
     assert sum(p.sound.samples for p in parts if p.sound) == whole.sound.samples
-    assert [ffmpeg_complains(tmp_path / f"{n}.mp4") for n in range(7)] == [""] * 7
+    assert [ffmpeg_complains(tmp_path / f"{n}.mp4") for n in range(3)] == [""] * 3
     for before, after in pairwise(p.picture for p in parts if p.picture):
         assert after.first_counter == (before.last_counter or 0) + 1
-    sizes = [len(segment) * 8 / 10 for segment in segments[:6]]
+    sizes = [len(segment) * 8 / 10 for segment in segments[:2]]
     assert all(3_500_000 < size < 4_700_000 for size in sizes), "the bitrate that was asked for"
 
 
