@@ -58,6 +58,21 @@ def test_a_segment_is_written_in_order_by_one_thread() -> None:
     assert (bench.inbox.events, bench.lost) == ([], [])
 
 
+def test_what_is_handed_over_together_is_synced_together() -> None:
+    """Written first, all of it, then maintained; where much waits, a megabyte at a time."""
+    did: list[str] = []
+    bench = Bench(MemoryCard(lambda what, number: did.append(what)), queue_bytes=10 << 20)
+    bench.writer.begin(1, 0)
+    for number in range(3):
+        assert bench.writer.write(1, b"data", Durable(number))
+    for number in range(4):
+        assert bench.writer.write(1, bytes(600_000), Durable(number))
+    bench.writer.start()
+    bench.end()
+    assert did == ["begin", *["write"] * 5, "maintain", *["write"] * 2, "maintain", "maintain"][: len(did)]
+    assert did.count("write") == 7
+
+
 def test_a_mark_counts_only_when_nothing_older_is_on_its_way() -> None:
     """While the old segment is open, the new one's marks wait: a power cut then would leave a hole behind them."""
     card = MemoryCard()

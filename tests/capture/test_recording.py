@@ -177,6 +177,18 @@ def test_marks_name_the_newest_moment_that_is_whole() -> None:
     assert marks[-1].audio_ns == ORIGIN + segment.times(SOUND_TRACK)[-1][1] * S // 48_000
 
 
+def test_with_each_round_the_card_has_all_there_is() -> None:
+    """It is synced together, so a fragment that fills for the next time would be lost for nothing."""
+    bench = Bench(length_s=60)
+    bench.open_camera()
+    for n in range(10):
+        bench.recording.picture(picture(ORIGIN + n * FRAME_NS, key=n == 0))
+        if n in {4, 5, 9}:
+            bench.recording.round(ORIGIN + (n + 1) * FRAME_NS)
+            (segment,) = bench.card.segments.values()
+            assert segment.marks[-1].video_ns == ORIGIN + n * FRAME_NS
+
+
 def test_sound_first_waits_for_the_picture_that_begins_the_segment() -> None:
     bench = Bench()
     bench.open_camera()

@@ -139,6 +139,20 @@ def test_three_chunks_are_synced_as_soon_as_they_are_written(
     assert len(syncs) == 11  # two chunks, and the last fragment, which waited for its chunk and was padded
 
 
+@pytest.mark.parametrize("chunks", [1, 2, 4])
+def test_what_comes_together_now_and_then_is_synced_when_it_comes(
+    writer: SegmentWriter, clock: FakeClock, syncs: list[int], chunks: int
+) -> None:
+    """However few chunks it fills: what waited in capture has waited, and none is left for the next time."""
+    writer.write(fragment(100), (0, "all"))
+    for number in range(1, 11):
+        clock.advance(0.467)
+        writer.write(fragment(chunks * CHUNK_BYTES - 200), (number, "most"))
+        writer.write(fragment(200), (number, "all"))
+        assert writer.maintain(clock.now_ns) == (number, "most")
+        assert len(syncs) == number
+
+
 def test_room_is_reserved_and_what_is_left_of_it_given_back(
     writer: SegmentWriter, path: Path, clock: FakeClock
 ) -> None:
