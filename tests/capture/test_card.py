@@ -69,8 +69,8 @@ def test_what_is_handed_over_together_is_synced_together() -> None:
         assert bench.writer.write(1, bytes(600_000), Durable(number))
     bench.writer.start()
     bench.end()
-    assert did == ["begin", *["write"] * 5, "maintain", *["write"] * 2, "maintain", "maintain"][: len(did)]
-    assert did.count("write") == 7
+    assert did[:10] == ["begin", *["write"] * 5, "maintain", *["write"] * 2, "maintain"]
+    assert set(did[10:]) <= {"maintain"}
 
 
 def test_a_mark_counts_only_when_nothing_older_is_on_its_way() -> None:
