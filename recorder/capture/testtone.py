@@ -21,6 +21,7 @@ _BEEP_LEVEL, _PILOT_LEVEL = 12_000, 1_000
 _WINDOW_S = 0.01  # a whole number of periods of both tones
 _PILOT_FROM, _BEEP_FROM, _ONSET_FROM = _PILOT_LEVEL * 0.3, _BEEP_LEVEL * 0.3, _BEEP_LEVEL * 0.25
 _LOUD_RMS = _PILOT_LEVEL  # more than the pilot alone, and less than a tenth of a window of beep
+_SMEARED = 5  # windows before and after a beep in which AAC smears it over the pilot: its own have 2048 samples, 43 ms
 _SLIP_RAD = 0.4  # six samples at 48 kHz
 
 
@@ -86,7 +87,7 @@ def _stretches(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _jumps(pilot: npt.NDArray[np.complex128], unclear: npt.NDArray[np.bool_]) -> list[int]:
-    """Windows whose pilot does not continue that of the one before; windows beside unclear ones are left out."""
-    spread = np.convolve(unclear, [True, True, True], mode="same").astype(bool)
+    """Windows whose pilot does not continue that of the one before; windows near unclear ones are left out."""
+    spread = np.convolve(unclear, np.ones(2 * _SMEARED + 1, bool), mode="same").astype(bool)
     turned = np.abs(np.angle(pilot[1:] * np.conj(pilot[:-1]))) > _SLIP_RAD
     return [int(index) for index in np.flatnonzero(turned & ~spread[1:] & ~spread[:-1]) + 1]

@@ -98,16 +98,17 @@ def test_silence_and_lost_samples_show() -> None:
         assert testtone.read(np.insert(scene(4), 70_000, scene(4)[:count]), RATE_HZ).slips
 
 
-def test_the_edge_of_a_beep_is_no_silence() -> None:
-    """What the codec leaves of a beep's end can cancel the pilot in that window: at 371, not in the sound itself."""
+@pytest.mark.parametrize(("offset", "beeps"), [(371, 4), (20_112, 5), (20_536, 5), (20_760, 5)])
+def test_the_edge_of_a_beep_is_neither_silence_nor_a_jump(offset: int, beeps: int) -> None:
+    """What the codec leaves of it lies over the pilot, for 40 ms before and after: here so that it shows."""
     encoder = SoundEncoder(0)
-    samples = scene(6, offset=371)
+    samples = scene(6, offset=offset)
     packets = encoder.samples([(samples, Stretch(0, ONE, len(samples)))], RATE_HZ, restart=False) + encoder.finish()
     decoder: Any = av.CodecContext.create("aac", "r")
     decoder.extradata = bytes([0x11, 0x88])  # AudioSpecificConfig: AAC-LC, 48 kHz, one channel (ISO 14496-3, 1.6.2.1)
     decoded = [frame.to_ndarray()[0] for packet in packets for frame in decoder.decode(av.Packet(packet.data))]
     heard = testtone.read((np.concatenate(decoded) * 32_768).astype(np.int16)[960 : 5 * RATE_HZ], RATE_HZ)
-    assert (heard.silences, heard.slips, len(heard.beeps)) == ((), (), 4)
+    assert (heard.silences, heard.slips, len(heard.beeps)) == ((), (), beeps)
 
 
 @pytest.mark.parametrize("sound", [np.zeros(48_000, np.int16), np.zeros(0, np.int16), np.full(48_000, 9_000, np.int16)])
