@@ -23,7 +23,7 @@ from recorder.vault.padding import BoxTracker, padding
 SYNC_BYTES = 3 * age.CHUNK_BYTES  # on ext4 a sync writes 16 KiB beside what it syncs: a twelfth more
 SYNC_AFTER_NS = 350_000_000  # with PAD_AFTER_NS less than what is handed over together takes to come together
 PAD_AFTER_NS = 400_000_000
-RESERVE_BYTES = 4 << 20
+RESERVE_BYTES = 16 << 20  # half a minute at 4 Mb/s: each time costs some 24 KiB of journal
 
 Mark = TypeVar("Mark")
 

@@ -51,6 +51,8 @@ run_on_s = 0
 kind = "simulated"
 [notice]
 enabled = false
+[sentinel]
+enabled = false
 """
 SYNTHETIC = "width = 320\nheight = 240\nfps = 15.0"
 
