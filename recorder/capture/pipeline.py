@@ -11,6 +11,7 @@ callback hands over and returns; faults are posted, never raised into the loop; 
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import threading
@@ -318,6 +319,13 @@ def warm_up(config: Config) -> None:
         preload()
     PictureEncoder(*_SMALL, Fraction(config.camera.fps), config.camera.bitrate_bps)  # beside the camera's own, soon
     _sound_encoder(0).finish()
+    settle()
+
+
+def settle() -> None:
+    """Spare all that has been loaded each later collection of garbage: they took a sixth of what recording costs."""
+    gc.collect()
+    gc.freeze()
 
 
 def _sound_encoder(position: int) -> SoundEncoder:

@@ -50,6 +50,7 @@ def main(packets_path: Path, folder: Path, seconds: float) -> None:
             origin_ns=boottime_ns(),
             fps=FPS,
         )
+        pipeline.settle()  # as after pipeline.warm_up
         before = os.times()
         capture.start()
         sealed.wait(seconds)
