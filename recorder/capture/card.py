@@ -131,26 +131,25 @@ class CardWriter:
     # What runs on the thread.
 
     def _run(self) -> None:
-        while self._work_off():
-            self._queue.wait(_ROUND_S)
+        while not isinstance(job := self._work_off(), _End):
+            if job is None:
+                self._queue.wait(_ROUND_S)
         self.working = False
         self._on_end()
 
-    def _work_off(self) -> bool:
-        """Do all that waits: what was handed over together is written, then synced together. False: it was the end."""
-        job: _Job | None = _Begin(0, 0)
-        while job is not None:
-            written_bytes = 0
-            while written_bytes < _TOGETHER_BYTES and (job := self._queue.take()) is not None:
-                if isinstance(job, _End):
-                    return False
-                self._begin_waiting()
-                self._carry_out(job)
-                written_bytes += len(job.data) if isinstance(job, _Write) else 0
+    def _work_off(self) -> _Job | None:
+        """Do what waits, a megabyte at most, then sync it together; the last job, None where nothing more waits."""
+        written_bytes = 0
+        while (job := self._queue.take()) is not None and not isinstance(job, _End):
             self._begin_waiting()
-            self._maintain()
-            self._waiting_since_s = None
-        return True
+            self._carry_out(job)
+            written_bytes += len(job.data) if isinstance(job, _Write) else 0
+            if written_bytes >= _TOGETHER_BYTES:
+                break
+        self._begin_waiting()
+        self._maintain()
+        self._waiting_since_s = None
+        return job
 
     def _begin_waiting(self) -> None:
         self._round_s = self._waiting_since_s = time.monotonic()
