@@ -146,7 +146,7 @@ def test_what_comes_together_now_and_then_is_synced_when_it_comes(
     """However few chunks it fills: what waited in capture has waited, and none is left for the next time."""
     writer.write(fragment(100), (0, "all"))
     for number in range(1, 11):
-        clock.advance(0.467)
+        clock.advance(0.433)
         writer.write(fragment(chunks * CHUNK_BYTES - 200), (number, "most"))
         writer.write(fragment(200), (number, "all"))
         assert writer.maintain(clock.now_ns) == (number, "most")
