@@ -44,7 +44,7 @@ CLOSE_WITHIN_S = 1.0
 _INBOX_BYTES = 32 * 1024 * 1024
 _SMALL = (64, 64)
 _CLOSING_ROUND_S = 0.02
-_TOGETHER_NS = 420_000_000  # so long pictures wait for one another; then all of it is muxed, written and synced
+_TOGETHER_NS = 390_000_000  # so long pictures wait for one another; then all of it is muxed, written and synced
 _ROUND_S = 0.5  # the mux thread goes round so often at least
 
 

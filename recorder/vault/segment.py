@@ -1,7 +1,7 @@
 """Writing one segment: plaintext MP4 comes in, whole encrypted chunks lie on the card a moment later.
 
 Rules: nothing is written in the clear; a chunk is encrypted once; three chunks are synced at once, and none waits for
-more than 0.35 s; what has waited for its chunk to fill for 0.4 s is pushed out with padding, so that a still scene is
+more than 0.3 s; what has waited for its chunk to fill for 0.35 s is pushed out with padding, so that a still scene is
 as safe as a lively one; errors are sticky: after one failure the body is closed and every call repeats it. The
 procedure is in the README.
 """
@@ -21,8 +21,8 @@ from recorder.vault.journal import Journal
 from recorder.vault.padding import BoxTracker, padding
 
 SYNC_BYTES = 3 * age.CHUNK_BYTES  # on ext4 a sync writes 16 KiB beside what it syncs: a twelfth more
-SYNC_AFTER_NS = 350_000_000  # with PAD_AFTER_NS less than what is handed over together takes to come together
-PAD_AFTER_NS = 400_000_000
+SYNC_AFTER_NS = 300_000_000  # with PAD_AFTER_NS less than what is handed over together takes to come together
+PAD_AFTER_NS = 350_000_000
 RESERVE_BYTES = 16 << 20  # half a minute at 4 Mb/s: each time costs some 24 KiB of journal
 
 Mark = TypeVar("Mark")

@@ -111,7 +111,7 @@ def test_a_mark_comes_back_when_what_it_marks_is_synced(
     writer.write(fragment(1000), "second")
     assert body.stat().st_size == NONCE_BYTES + SEALED_CHUNK_BYTES
     assert writer.maintain(clock.now_ns) is None
-    clock.advance(0.34)
+    clock.advance(0.29)
     assert writer.maintain(clock.now_ns) is None
     assert syncs == []
     clock.advance(0.01)
@@ -119,7 +119,7 @@ def test_a_mark_comes_back_when_what_it_marks_is_synced(
     assert syncs == [NONCE_BYTES + SEALED_CHUNK_BYTES]
     writer.write(fragment(CHUNK_BYTES), "third")
     assert writer.maintain(clock.now_ns) is None
-    clock.advance(0.35)
+    clock.advance(0.3)
     assert writer.maintain(clock.now_ns) == "second"
     assert writer.seal("stop", Facts(0, 0)) == "third"
 
@@ -134,7 +134,7 @@ def test_three_chunks_are_synced_as_soon_as_they_are_written(
         assert writer.maintain(clock.now_ns) == (number - 1 if number and number % 3 == 0 else None)
     assert len(syncs) == 9
     for _ in range(3):
-        clock.advance(0.35)
+        clock.advance(0.3)
         writer.maintain(clock.now_ns)
     assert len(syncs) == 11  # two chunks, and the last fragment, which waited for its chunk and was padded
 
@@ -146,7 +146,7 @@ def test_what_comes_together_now_and_then_is_synced_when_it_comes(
     """However few chunks it fills: what waited in capture has waited, and none is left for the next time."""
     writer.write(fragment(100), (0, "all"))
     for number in range(1, 11):
-        clock.advance(0.433)
+        clock.advance(0.4)
         writer.write(fragment(chunks * CHUNK_BYTES - 200), (number, "most"))
         writer.write(fragment(200), (number, "all"))
         assert writer.maintain(clock.now_ns) == (number, "most")
@@ -181,14 +181,14 @@ def test_a_card_without_room_to_reserve_is_written_all_the_same(
 def test_a_still_scene_is_pushed_out_by_a_free_box(
     writer: SegmentWriter, path: Path, clock: FakeClock, identity: X25519Identity, syncs: list[int]
 ) -> None:
-    """What has waited 0.4 s for its chunk to fill is padded, written and synced; the MP4 stays one."""
+    """What has waited 0.35 s for its chunk to fill is padded, written and synced; the MP4 stays one."""
     scene = [init_segment(), fragment(6000), fragment(6000), fragment(6000)]
     for number, piece in enumerate(scene):
         writer.maintain(clock.now_ns)
         writer.write(piece, number)
-        clock.advance(0.09)
+        clock.advance(0.08)
         assert writer.maintain(clock.now_ns) is None
-    clock.advance(0.04)
+    clock.advance(0.03)
     assert syncs == []
     assert writer.maintain(clock.now_ns) == 3
     assert syncs == [NONCE_BYTES + SEALED_CHUNK_BYTES]
