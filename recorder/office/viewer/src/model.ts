@@ -11,6 +11,7 @@ export interface BlobLike {
   readonly size: number;
   slice(start?: number, end?: number): BlobLike;
   arrayBuffer(): Promise<ArrayBuffer>;
+  stream?(): ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
 /** A file that the user picked. `path`: with slashes, beginning with the name of the folder that was picked. */
@@ -239,6 +240,8 @@ export interface Ended {
 export interface Plaintext {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly ended: Promise<Ended>;
+  /** Give a piece back that nobody looks at any more: the next ones come in its memory. Whoever keeps one does not. */
+  done(piece: Uint8Array<ArrayBuffer>): void;
 }
 
 export interface Opened {
