@@ -7,7 +7,7 @@
 import { FOLDER } from "./bundle/manifest.ts";
 import type { Identity } from "./crypto/age.ts";
 import { asked, Link } from "./link.ts";
-import type { Checked, Ended, Finding, Journey, Opened, OpenRequest, PickedFile, Plaintext, Progress } from "./model.ts";
+import type { Answered, Checked, Ended, Finding, Journey, Opened, OpenRequest, PickedFile, Plaintext, Progress } from "./model.ts";
 import type { Piece } from "./worker.ts";
 
 /** See `Open`. Rejects with a Refusal. */
@@ -94,6 +94,10 @@ class OpenedInWorkers implements Opened {
 
   async log(journey: string): Promise<Uint8Array<ArrayBuffer> | null> {
     return (await this.checker.ask({ ask: "log", journey })) as Uint8Array<ArrayBuffer> | null;
+  }
+
+  async answers(): Promise<readonly Answered[] | null> {
+    return (await this.checker.ask({ ask: "answers" })) as readonly Answered[] | null;
   }
 
   close(): void {

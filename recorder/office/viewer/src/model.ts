@@ -28,6 +28,8 @@ export interface KnownTexts {
   readonly heads?: string | undefined;
   /** `recipient.txt` */
   readonly recipients?: string | undefined;
+  /** `authority.pub` */
+  readonly authority?: string | undefined;
 }
 
 export interface OpenRequest {
@@ -244,6 +246,17 @@ export interface Plaintext {
   done(piece: Uint8Array<ArrayBuffer>): void;
 }
 
+/** An order on the stick, and what became of it. `said`: a sentence, the recorder's where it is believed. */
+export interface Answered {
+  readonly vehicle: string;
+  readonly number: string;
+  readonly kind: string;
+  readonly verdict: "applied" | "refused" | "unanswered" | "unknown" | "wrong";
+  readonly said: string;
+  /** As `cabin-recorder order check` prints it. */
+  readonly line: string;
+}
+
 export interface Opened {
   /** What the logs say, before the bytes of the segments were compared. */
   readonly journeys: readonly Journey[];
@@ -256,6 +269,8 @@ export interface Opened {
   plaintext(journey: string, segment: number, fromByte?: number): Plaintext;
   /** The proven log of a journey as it is (JSON lines), for a disclosure folder; null where it cannot be had. */
   log(journey: string): Promise<Uint8Array<ArrayBuffer> | null>;
+  /** What became of the orders on the stick; null where there are some and no `authority.pub`. Rejects with a Refusal. */
+  answers(): Promise<readonly Answered[] | null>;
   /** Forgets keys and ends workers. Nothing of it works afterwards. */
   close(): void;
 }

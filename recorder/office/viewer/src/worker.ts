@@ -34,6 +34,7 @@ export type Question =
   | { readonly ask: "check" }
   | { readonly ask: "stop" }
   | { readonly ask: "log"; readonly journey: string }
+  | { readonly ask: "answers" }
   | {
       readonly ask: "decrypt";
       readonly stream: number;
@@ -102,6 +103,8 @@ async function answerTo(question: Question, id: number): Promise<unknown> {
       return undefined;
     case "log":
       return bundle?.log(question.journey) ?? null;
+    case "answers":
+      return (await bundle?.answers()) ?? null;
     case "decrypt": {
       const { stream, ended } = plaintextOf(question.file, question.identities, question.fromByte, spares);
       streams.set(question.stream, { reader: stream.getReader(), ended });

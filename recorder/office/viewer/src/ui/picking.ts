@@ -13,7 +13,7 @@ export const NO_KEYS: KeyFiles = {
   identity: null,
   authority: null,
   register: null,
-  known: { recorders: null, heads: null, recipients: null },
+  known: { recorders: null, heads: null, recipients: null, authority: null },
 };
 
 /** The files of an `<input webkitdirectory>`, or of a plain one. */
@@ -37,15 +37,22 @@ export function keyFilesOf(picked: readonly PickedFile[]): KeyFiles {
     identity: named("identity.txt") ?? (picked.length === 1 ? (picked[0]?.file as File) : null),
     authority: named("authority.key"),
     register: named("register.jsonl"),
-    known: { recorders: named("recorders.toml"), heads: named("ledger-heads.json"), recipients: named("recipient.txt") },
+    known: {
+      recorders: named("recorders.toml"),
+      heads: named("ledger-heads.json"),
+      recipients: named("recipient.txt"),
+      authority: named("authority.pub"),
+    },
   };
 }
 
 /** Their texts. */
 export async function knownOf(keys: KeyFiles): Promise<KnownTexts> {
-  const { recorders, heads, recipients } = keys.known;
-  const [recordersText, headsText, recipientsText] = await Promise.all([recorders, heads, recipients].map((file) => file?.text()));
-  return { recorders: recordersText, heads: headsText, recipients: recipientsText };
+  const { recorders, heads, recipients, authority } = keys.known;
+  const [recordersText, headsText, recipientsText, authorityText] = await Promise.all(
+    [recorders, heads, recipients, authority].map((file) => file?.text()),
+  );
+  return { recorders: recordersText, heads: headsText, recipients: recipientsText, authority: authorityText };
 }
 
 async function walk(entry: FileSystemEntry, folder: string): Promise<PickedFile[]> {
