@@ -263,7 +263,7 @@ def test_answers_as_the_command_line_reads_them(run: Run, tmp_path: Path) -> Non
     keys = tmp_path / "keys"
     keygen(keys, None)
     enrol(keys, VEHICLE, van.store.key.public)
-    register = Register.open(keys, lambda: None)
+    register = Register.open(keys, lambda: "")
     journey = van.held_journey(b"x" * 70_000)
     stick.mkdir()
     van.export(stick, journey)
@@ -310,9 +310,9 @@ def test_answers_as_the_command_line_reads_them(run: Run, tmp_path: Path) -> Non
         {"number": "f" * 32},
     ]
     data = applied.read_bytes()
-    for number, changes in enumerate(wrong_orders):
+    for number, wrong in enumerate(wrong_orders):
         name = f"{number:032x}.order.json"
-        members = {"number": f"{number:032x}", **changes}
+        members = {"number": f"{number:032x}", **wrong}
         order = signed(data, b"cabin-recorder order 1\n", register.sign, **members)
         applied.with_name(name).write_bytes(order)
     for number, content in enumerate((data[:-9], data.replace(b"case", b"cost"), b"x" * 4097, b"", data)):

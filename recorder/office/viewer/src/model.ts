@@ -11,7 +11,6 @@ export interface BlobLike {
   readonly size: number;
   slice(start?: number, end?: number): BlobLike;
   arrayBuffer(): Promise<ArrayBuffer>;
-  stream?(): ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
 /** A file that the user picked. `path`: with slashes, beginning with the name of the folder that was picked. */
