@@ -4,7 +4,7 @@ A journey of ``SIZE_GB`` (3 unless told otherwise) is made through the recorder'
 seconds of real footage, again and again, each time further on. Chromium opens it, jumps through it, plays it, and saves
 it as a film to nowhere: what a disk would add is not counted. Memory is the proportional set size of each process
 (``/proc/<pid>/smaps_rollup``), five times a second: the most that the page's own process held (its renderer, workers
-included), the browser's, and all of them at one time, with what a browser runs besides (a spare renderer, its own pages).
+included), the browser's, and all of them at one time, a spare renderer and the browser's own pages among them.
 
     python -m tests.bench.viewer [SIZE_GB]
 """
