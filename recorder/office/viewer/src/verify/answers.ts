@@ -9,7 +9,7 @@ import type { Tree } from "../bundle/contents.ts";
 import { isArray, isObject, type Json, type JsonObject, parseJson } from "../bundle/json.ts";
 import { SIGNATURE_MARK, vehicleFolder } from "../bundle/manifest.ts";
 import { BundleError, readRange } from "../bundle/reading.ts";
-import { beginning, byCodePoint, quoted, shown } from "../bundle/text.ts";
+import { beginning, byCodePoint, quoted, shown, shownUpTo } from "../bundle/text.ts";
 import { type Bytes, concat, decodeUtf8, fromBase64, latin1, toBase64, utf8 } from "../crypto/bytes.ts";
 import { sha256Hex } from "../crypto/hashing.ts";
 import { type Answered, type BlobLike, Refusal } from "../model.ts";
@@ -61,7 +61,7 @@ async function answersInFolder(vehicle: string, folder: Tree, key: PublicKey, tr
   const isAnswered = (number: string): boolean => folder.has(number + ANSWER_SUFFIX);
   numbers.sort((one, other) => Number(isAnswered(one)) - Number(isAnswered(other)) || byCodePoint(one, other));
   const strange = meant.find((name) => !ORDER_NAME.test(name));
-  const sentences = strange === undefined ? [] : [`${shown(strange, SHOWN_CHARACTERS)} is not named as an order is.`];
+  const sentences = strange === undefined ? [] : [`${shownUpTo(SHOWN_CHARACTERS, strange)} is not named as an order is.`];
   if (numbers.length > MAX_ORDERS) sentences.push(`There are ${numbers.length} orders; only the first ${MAX_ORDERS} were read.`);
   const answered: Answered[] = [];
   for (const number of numbers.slice(0, MAX_ORDERS)) answered.push(await answerTo(vehicle, number, folder, key, trust));
