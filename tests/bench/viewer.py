@@ -3,7 +3,8 @@
 A journey of ``SIZE_GB`` (3 unless told otherwise) is made through the recorder's own muxer, store and export: some
 seconds of real footage, again and again, each time further on. Chromium opens it, jumps through it, plays it, and saves
 it as a film to nowhere: what a disk would add is not counted. Memory is the proportional set size of each process
-(``/proc/<pid>/smaps_rollup``), five times a second; the most that each kind held, and all of them at one time.
+(``/proc/<pid>/smaps_rollup``), five times a second: the most that the page's own process held (its renderer, workers
+included), the browser's, and all of them at one time, a spare renderer and the browser's own pages among them.
 
     python -m tests.bench.viewer [SIZE_GB]
 """
@@ -40,7 +41,7 @@ Object.defineProperty(window, 'showDirectoryPicker', { value: async () => ({ nam
 
 @dataclass(slots=True)
 class Memory:
-    """The most that each kind of process held, in bytes, since it was last asked."""
+    """The most that the page, the browser and all of it held, in bytes, since it was last asked."""
 
     folder: str
     peaks: dict[str, int] = field(default_factory=dict)
@@ -48,10 +49,12 @@ class Memory:
 
     def watch(self) -> None:
         while not self.stopped.wait(0.2):
-            now: dict[str, int] = {}
-            for kind, size in self._processes():
-                now[kind] = now.get(kind, 0) + size
-            now["all"] = sum(now.values())
+            sizes = list(self._processes())
+            now = {
+                "page": max((size for kind, size in sizes if kind == "renderer"), default=0),
+                "browser": sum(size for kind, size in sizes if kind == "browser"),
+                "all": sum(size for _, size in sizes),
+            }
             for kind, size in now.items():
                 self.peaks[kind] = max(self.peaks.get(kind, 0), size)
 
@@ -71,7 +74,7 @@ class Memory:
     def taken(self) -> str:
         """The peaks in words, and begin again."""
         peaks, self.peaks = self.peaks, {}
-        kinds = ("renderer", "browser", "all")
+        kinds = ("page", "browser", "all")
         return ", ".join(f"{kind} {peaks.get(kind, 0) / MB:.0f} MB" for kind in kinds)
 
 

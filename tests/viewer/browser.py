@@ -48,7 +48,7 @@ def launch(playwright: Playwright) -> Browser:
 class Viewer:
     """One page, from its double-click on."""
 
-    def __init__(self, context: BrowserContext) -> None:
+    def __init__(self, context: BrowserContext, address: str = "") -> None:
         self.page: Page = context.new_page()
         self.page.set_default_timeout(WAIT_MS)
         self.errors: list[str] = []
@@ -57,7 +57,7 @@ class Viewer:
         self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
         self.page.on("dialog", lambda dialog: self.errors.append(f"a dialog: {dialog.message}"))
         context.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(PAGE.as_uri())
+        self.page.goto(address or PAGE.as_uri())
 
     def pick(self, stick: Path, keys: Path) -> None:
         self.page.set_input_files("[data-pick=stick]", stick)
@@ -66,6 +66,10 @@ class Viewer:
     def open(self, stick: Path, keys: Path, passphrase: str = "") -> None:
         """Until the first journey's picture is there, and the check is through."""
         self.pick(stick, keys)
+        self.unlock(passphrase)
+
+    def unlock(self, passphrase: str = "") -> None:
+        """Of what was picked, until the check is through."""
         self.page.fill("input[type=password]", passphrase)
         self.page.keyboard.press("Enter")
         self.page.wait_for_selector(".desk")
@@ -115,12 +119,18 @@ class Viewer:
 
 
 @contextmanager
-def viewer(browser: Browser, **options: Any) -> Iterator[Viewer]:
-    """A page in a context of its own; whatever it complained of fails the test."""
+def viewer(browser: Browser, *, script: str = NO_PICKER, address: str = "", **options: Any) -> Iterator[Viewer]:
+    """A page in a context of its own, ``script`` run before it; whatever it complained of fails the test.
+
+    ``address``: of this machine, where the page is shown as if a server had it: a page from a file has no folders of
+    its own.
+    """
     context = browser.new_context(accept_downloads=True, locale="en-GB", **options)
-    context.add_init_script(NO_PICKER)
+    context.add_init_script(script)
+    if address:
+        context.route(address, lambda route: route.fulfill(path=PAGE, content_type="text/html; charset=utf-8"))
     try:
-        shown = Viewer(context)
+        shown = Viewer(context, address)
         yield shown
         assert not shown.errors, shown.errors
     finally:

@@ -1,7 +1,8 @@
 // The core's parts by themselves, for test_core.py: a list of tasks in JSON on standard input, their answers on standard output.
 
 import { createHash, webcrypto } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 import { identityOf } from "../../recorder/office/viewer/src/crypto/age.ts";
 import { newSha256, sha256Hex } from "../../recorder/office/viewer/src/crypto/hashing.ts";
 import { readIdentities } from "../../recorder/office/viewer/src/crypto/identity.ts";
@@ -9,10 +10,13 @@ import { publicKeyOfSeed, signWith, whenReady } from "../../recorder/office/view
 import { hex } from "../../recorder/office/viewer/src/crypto/bytes.ts";
 import { parseJson, renderJson } from "../../recorder/office/viewer/src/bundle/json.ts";
 import { quoted } from "../../recorder/office/viewer/src/bundle/text.ts";
+import { look } from "../../recorder/office/viewer/src/bundle/contents.ts";
+import { answersIn } from "../../recorder/office/viewer/src/verify/answers.ts";
+import { Trust } from "../../recorder/office/viewer/src/verify/trust.ts";
 import { tenths } from "../../recorder/office/viewer/src/verify/findings.ts";
 import { membersOf, orderFile, rendered } from "../../recorder/office/viewer/src/give/orders.ts";
 import { withEntry } from "../../recorder/office/viewer/src/give/register.ts";
-import { type Journey, type OrderRequest, Refusal, type RegisterRequest } from "../../recorder/office/viewer/src/model.ts";
+import { type Journey, type OrderRequest, type PickedFile, Refusal, type RegisterRequest } from "../../recorder/office/viewer/src/model.ts";
 import { plaintextOf } from "../../recorder/office/viewer/src/plaintext.ts";
 
 type Plain = Record<string, string>;
@@ -22,6 +26,7 @@ type Task =
   | { do: "order"; authority: string; passphrase: string; request: OrderRequest }
   | { do: "render order"; seed: string; order: Plain }
   | { do: "register"; authority: string; passphrase: string; request: RegisterRequest; nowMs: number }
+  | { do: "answers"; stick: string; known: Plain }
   | { do: "json"; text: string }
   | { do: "repr"; text: string }
   | { do: "tenths"; value: number }
@@ -61,6 +66,11 @@ async function answer(task: Task): Promise<unknown> {
       const authority = { pem: bytesOf(task.authority), passphrase: task.passphrase };
       return await withEntry({ ...task.request, authority }, task.nowMs);
     }
+    case "answers": {
+      const orders = look(filesOf(task.stick)).orders ?? new Map();
+      const answered = await answersIn(orders, task.known["authority"] ?? "", Trust.read(task.known));
+      return answered.map(({ line }) => line);
+    }
     case "json":
       return renderJson(parseJson(task.text));
     case "repr":
@@ -74,6 +84,14 @@ async function answer(task: Task): Promise<unknown> {
       return [hashing.digest(), sha256Hex(Buffer.concat(pieces))];
     }
   }
+}
+
+/** As if the folder had been picked. */
+function filesOf(folder: string): PickedFile[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => ({ path: `${basename(folder)}/${relative(folder, path)}`, file: new Blob([bytesOf(path)]) }));
 }
 
 /** From an order of the vectors back to what the page would ask for. */

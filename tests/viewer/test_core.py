@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import json
+import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,19 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from recorder.export.obeying import Obeying, write_answers
+from recorder.export.target import Target
 from recorder.office.keys import keygen, load_identities
+from recorder.office.orders import Ordering, check_answers, give, hold_order
+from recorder.office.recorders import Trust, enrol
 from recorder.office.register import Disclosure, Register
+from recorder.order import authority_key
+from recorder.order_files import read_orders
+from recorder.timekeeping import NS_PER_S
 from recorder.vault.age import X25519Identity, armor, encrypt_bytes
 from recorder.vault.signing import PublicKey
 from recorder.vault.verification import verify_log
+from tests.export.van import VEHICLE, Van
 
 VIEWER = Path(__file__).parents[2] / "recorder/office/viewer"
 ORDERS = Path(__file__).parents[1] / "export/order-vectors.json"
@@ -245,6 +255,89 @@ def test_orders_that_no_recorder_takes_are_not_made(run: Run, keys: Path) -> Non
         "cd" * 32,
         "ab" * 32,
     )
+
+
+def test_answers_as_the_command_line_reads_them(run: Run, tmp_path: Path) -> None:
+    """Carried out, refused, unanswered; and whatever is wrong with an order or an answer: the same lines, in order."""
+    van, stick = Van.build(tmp_path), tmp_path / "stick"
+    keys = tmp_path / "keys"
+    keygen(keys, None)
+    enrol(keys, VEHICLE, van.store.key.public)
+    register = Register.open(keys, lambda: "")
+    journey = van.held_journey(b"x" * 70_000)
+    stick.mkdir()
+    van.export(stick, journey)
+
+    def ordered(scope: dict[str, str]) -> Path:
+        (made,) = give([hold_order(VEHICLE, scope, Ordering("Siân", "case", 7))], stick, register)
+        return made.path
+
+    def answered(order: Path) -> Path:
+        return order.with_name(order.name.replace(".order.", ".answer."))
+
+    def signed(data: bytes, context: bytes, sign: Callable[[bytes], bytes], **changes: object) -> bytes:
+        """The same file with other members, signed again."""
+        unsigned = json.dumps({k: v for k, v in (json.loads(data) | changes).items() if k != "sig"}).encode()
+        return unsigned[:-1] + b',"sig":"' + base64.b64encode(sign(context + unsigned)) + b'"}\n'
+
+    everything = {"scope": "all"}
+    applied, _, altered, of_another, strange_answer, new_answer, answer_cut, answer_large = (
+        ordered(everything if number != 1 else {"scope": "journey", "journey": "never"}) for number in range(8)
+    )
+    authority = authority_key((keys / "authority.pub").read_text())
+    van.clock.set_wall((time.time_ns() - van.clock.now().utc_ns) / NS_PER_S)
+    obeyed = Obeying(van.store, VEHICLE, authority).obey(read_orders(stick, VEHICLE))
+    assert write_answers(Target(stick), VEHICLE, obeyed.answers) == ()
+    said = [json.loads(path.read_bytes())["outcome"] for path in applied.parent.glob("*.answer.json")]
+    assert sorted(said) == ["applied"] * 7 + ["refused"]
+
+    ordered({"scope": "span", "since": "2026-11-01T00:00:00.000Z", "until": "2026-11-02T00:00:00.000Z"})
+    answered(altered).write_bytes(answered(altered).read_bytes().replace(b"is held", b"was held"))
+    answered(of_another).write_bytes(answered(applied).read_bytes())
+    for path, changes in ((strange_answer, {"said": 5}), (new_answer, {"format": "cabin-recorder-order-answer-9"})):
+        data, sign = answered(path).read_bytes(), van.store.key.sign
+        answered(path).write_bytes(signed(data, b"cabin-recorder order answer 1\n", sign, **changes))
+    answered(answer_cut).write_bytes(answered(answer_cut).read_bytes()[:-9])
+    answered(answer_large).write_bytes(b" " * (1 << 20) + b" ")
+    wrong_orders: list[dict[str, object]] = [
+        {"kind": "sell"},
+        {"format": "cabin-recorder-order-2"},
+        {"more": "x"},
+        {"expires": "2099-01-01T00:00:00.000Z"},
+        {"issued": "2026-02-30T00:00:00.000Z"},
+        {"who": " "},
+        {"scope": "journey"},
+        {"number": "f" * 32},
+    ]
+    data = applied.read_bytes()
+    for number, wrong in enumerate(wrong_orders):
+        name = f"{number:032x}.order.json"
+        members = {"number": f"{number:032x}", **wrong}
+        order = signed(data, b"cabin-recorder order 1\n", register.sign, **members)
+        applied.with_name(name).write_bytes(order)
+    for number, content in enumerate((data[:-9], data.replace(b"case", b"cost"), b"x" * 4097, b"", data)):
+        applied.with_name(f"{number:031x}a.order.json").write_bytes(content)
+    applied.with_name("a\u202eb.order.json").write_bytes(data)
+    others = stick / "CABIN-ORDERS" / "Van 4"
+    others.mkdir()
+    for number in range(70):
+        (others / f"{number:032x}.order.json").write_bytes(b"x")
+        if number < 5:
+            (others / f"{number:032x}.answer.json").write_bytes(b"x")
+
+    known = {"authority": (keys / "authority.pub").read_text(), "recorders": (keys / "recorders.toml").read_text()}
+    (keys / "strangers").mkdir()
+    shutil.copy(keys / "authority.pub", keys / "strangers")
+    lines, of_a_stranger = run(
+        {"do": "answers", "stick": str(stick), "known": known},
+        {"do": "answers", "stick": str(stick), "known": {"authority": known["authority"]}},
+    )
+    assert lines == [one.line for one in check_answers(stick, keys, Trust.load(keys))]
+    verdicts = {one.verdict for one in check_answers(stick, keys, Trust.load(keys))}
+    assert verdicts == {"applied", "refused", "unanswered", "wrong"}
+    strangers = check_answers(stick, keys / "strangers", Trust.load(keys / "strangers"))
+    assert of_a_stranger == [one.line for one in strangers]
+    assert "unknown" in {one.verdict for one in strangers}
 
 
 def test_authority_keys(run: Run, keys: Path, tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 import av
 import cv2
 import pytest
-from playwright.sync_api import Browser, Download, Playwright, sync_playwright
+from playwright.sync_api import Browser, Download, Playwright
 
 from recorder.office.open import open_bundle
 from recorder.office.register import Register
 from tests.export.van import flip
 from tests.office.probe import probe
-from tests.viewer.browser import CHROMIUM, FLAGS, NO_PICKER, VIEWER, Viewer, build, launch, said_by_verify, viewer
+from tests.viewer.browser import CHROMIUM, FLAGS, NO_PICKER, VIEWER, Viewer, said_by_verify, viewer
 from tests.viewer.journeys import FPS, PASSPHRASE, Day, Footage, begin, eventful_day, film, office_van, record
 
 pytestmark = pytest.mark.skipif(
@@ -34,20 +34,6 @@ def footage() -> Footage:
 @pytest.fixture(scope="module")
 def day(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Day:
     return eventful_day(tmp_path_factory.mktemp("day"), footage, LENGTH_S, SEGMENTS)
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    build()
-    chromium = launch(playwright)
-    yield chromium
-    chromium.close()
 
 
 @pytest.fixture(scope="module")

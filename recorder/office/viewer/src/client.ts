@@ -7,7 +7,7 @@
 import { FOLDER } from "./bundle/manifest.ts";
 import type { Identity } from "./crypto/age.ts";
 import { asked, Link } from "./link.ts";
-import type { Checked, Ended, Finding, Journey, Opened, OpenRequest, PickedFile, Plaintext, Progress } from "./model.ts";
+import type { Answered, Checked, Ended, Finding, Journey, Opened, OpenRequest, PickedFile, Plaintext, Progress } from "./model.ts";
 import type { Piece } from "./worker.ts";
 
 /** See `Open`. Rejects with a Refusal. */
@@ -28,6 +28,7 @@ export async function open({ bundle, identity, passphrase, known }: OpenRequest)
 class OpenedInWorkers implements Opened {
   private player = new Link();
   private streams = 0;
+  private readonly spares: ArrayBuffer[] = []; // memory of pieces that were looked at, on its way back to the player
 
   constructor(
     readonly journeys: readonly Journey[],
@@ -59,7 +60,7 @@ class OpenedInWorkers implements Opened {
     let settle: (ended: Ended) => void;
     const ended = new Promise<Ended>((resolve) => (settle = resolve));
     const refused = (sentence: string): void => settle({ how: "refused", sentence, goodBytes: fromByte });
-    const { player } = this;
+    const { player, spares } = this;
     const begun =
       file === null ? null : player.ask({ ask: "decrypt", stream, file, identities: this.identities, fromByte });
     begun?.catch(() => undefined); // what is wrong with the worker is said by the first piece as well
@@ -70,7 +71,10 @@ class OpenedInWorkers implements Opened {
             refused("It is not here.");
             return controller.close();
           }
-          const next = await (player.ask({ ask: "next", stream }) as Promise<Piece>).catch((error: unknown): Piece => {
+          const spare = spares.pop() ?? null;
+          const given = spare === null ? [] : [spare];
+          const asked = player.ask({ ask: "next", stream, spare }, undefined, given) as Promise<Piece>;
+          const next = await asked.catch((error: unknown): Piece => {
             const sentence = error instanceof Error ? error.message : String(error);
             return { piece: null, ended: { how: "refused", sentence, goodBytes: fromByte } };
           });
@@ -83,13 +87,17 @@ class OpenedInWorkers implements Opened {
           await player.ask({ ask: "cancel", stream }).catch(() => undefined); // a worker that is gone has stopped
         },
       },
-      { highWaterMark: 2 },
+      { highWaterMark: 1 },
     );
-    return { stream: pieces, ended };
+    return { stream: pieces, ended, done: ({ buffer }) => void spares.push(buffer) };
   }
 
   async log(journey: string): Promise<Uint8Array<ArrayBuffer> | null> {
     return (await this.checker.ask({ ask: "log", journey })) as Uint8Array<ArrayBuffer> | null;
+  }
+
+  async answers(): Promise<readonly Answered[] | null> {
+    return (await this.checker.ask({ ask: "answers" })) as readonly Answered[] | null;
   }
 
   close(): void {

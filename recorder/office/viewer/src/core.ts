@@ -26,6 +26,7 @@ import {
   type Segment,
 } from "./model.ts";
 import { plaintextOf } from "./plaintext.ts";
+import { answersIn } from "./verify/answers.ts";
 import { clockSentence } from "./verify/clocks.ts";
 import { checkFiles, missingSegments } from "./verify/files.ts";
 import { type Found, firstOfEach, type JourneyFacts, journeyLine, linesOf, verdictOf, wrong } from "./verify/findings.ts";
@@ -84,6 +85,10 @@ export async function openBundle(
       return (name === undefined ? null : byName.get(journey)?.folder.files.get(name)) ?? null;
     },
     log: (journey) => byName.get(journey)?.logs?.text ?? null,
+    answers: async () => {
+      if (contents.orders === null) return [];
+      return known.authority === undefined ? null : await answersIn(contents.orders, known.authority, trust);
+    },
   };
 }
 

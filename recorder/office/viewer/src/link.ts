@@ -29,11 +29,16 @@ export class Link {
     this.worker.onerror = (event) => this.fail(new Error(event.message));
   }
 
-  ask(question: Question, progress: (progress: unknown) => void = () => undefined): Promise<unknown> {
+  /** `given`: memory in the question that goes over to the worker. */
+  ask(
+    question: Question,
+    progress: (progress: unknown) => void = () => undefined,
+    given: readonly ArrayBuffer[] = [],
+  ): Promise<unknown> {
     const id = (this.count += 1);
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject, progress });
-      this.worker.postMessage({ id, question } satisfies Asked);
+      this.worker.postMessage({ id, question } satisfies Asked, [...given]);
     });
   }
 

@@ -27,6 +27,8 @@ export interface KnownTexts {
   readonly heads?: string | undefined;
   /** `recipient.txt` */
   readonly recipients?: string | undefined;
+  /** `authority.pub` */
+  readonly authority?: string | undefined;
 }
 
 export interface OpenRequest {
@@ -239,6 +241,19 @@ export interface Ended {
 export interface Plaintext {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly ended: Promise<Ended>;
+  /** Give a piece back that nobody looks at any more: the next ones come in its memory. Whoever keeps one does not. */
+  done(piece: Uint8Array<ArrayBuffer>): void;
+}
+
+/** An order on the stick, and what became of it. `said`: a sentence, the recorder's where it is believed. */
+export interface Answered {
+  readonly vehicle: string;
+  readonly number: string;
+  readonly kind: string;
+  readonly verdict: "applied" | "refused" | "unanswered" | "unknown" | "wrong";
+  readonly said: string;
+  /** As `cabin-recorder order check` prints it. */
+  readonly line: string;
 }
 
 export interface Opened {
@@ -253,6 +268,8 @@ export interface Opened {
   plaintext(journey: string, segment: number, fromByte?: number): Plaintext;
   /** The proven log of a journey as it is (JSON lines), for a disclosure folder; null where it cannot be had. */
   log(journey: string): Promise<Uint8Array<ArrayBuffer> | null>;
+  /** What became of the orders on the stick; null where there are some and no `authority.pub`. Rejects with a Refusal. */
+  answers(): Promise<readonly Answered[] | null>;
   /** Forgets keys and ends workers. Nothing of it works afterwards. */
   close(): void;
 }

@@ -2,19 +2,25 @@
  * A segment decrypted as a stream, from any byte on: every authentic chunk, and then how it ended.
  *
  * Rules: the stream closes behind the last authentic chunk and never errors, so that a damaged file plays to its last
- * whole moment; what was wrong is in `ended`. Pieces are about a megabyte: fewer messages between workers.
+ * whole moment; what was wrong is in `ended`. Pieces are about a megabyte: fewer messages between workers. Their memory
+ * comes from `spares` where there is some, and goes back there when somebody is done with it.
  */
 
 import { AgeError, BundleError, CHUNK_BYTES, chunks, type Identity, openPayload } from "./crypto/age.ts";
-import { type Bytes, concat } from "./crypto/bytes.ts";
+import type { Bytes } from "./crypto/bytes.ts";
 import type { BlobLike, Ended, Plaintext } from "./model.ts";
 
-const CHUNKS_A_PIECE = 16;
+const PIECE_BYTES = 16 * CHUNK_BYTES;
 
-export function plaintextOf(file: BlobLike, identities: readonly Identity[], fromByte = 0): Plaintext {
+export function plaintextOf(
+  file: BlobLike,
+  identities: readonly Identity[],
+  fromByte = 0,
+  spares: ArrayBuffer[] = [],
+): Plaintext {
   let settle: (ended: Ended) => void;
   const ended = new Promise<Ended>((resolve) => (settle = resolve));
-  const pieces = piecesOf(file, identities, fromByte, (how) => settle(how));
+  const pieces = piecesOf(file, identities, fromByte, spares, (how) => settle(how));
   const stream = new ReadableStream<Bytes>(
     {
       async pull(controller) {
@@ -26,31 +32,35 @@ export function plaintextOf(file: BlobLike, identities: readonly Identity[], fro
         await pieces.return(undefined);
       },
     },
-    { highWaterMark: 2 },
+    { highWaterMark: 1 },
   );
-  return { stream, ended };
+  return { stream, ended, done: ({ buffer }) => void spares.push(buffer) };
 }
 
 async function* piecesOf(
   file: BlobLike,
   identities: readonly Identity[],
   fromByte: number,
+  spares: ArrayBuffer[],
   settle: (ended: Ended) => void,
 ): AsyncGenerator<Bytes, undefined, undefined> {
   const first = Math.floor(fromByte / CHUNK_BYTES);
   let [skip, goodBytes] = [fromByte % CHUNK_BYTES, fromByte];
-  let waiting: Bytes[] = [];
+  let piece: Bytes | null = null; // being filled
+  let filledBytes = 0;
   let ended: Ended | null = null;
   try {
     for await (const chunk of chunks(file, await openPayload(file, identities), first)) {
       const wanted = chunk.subarray(skip);
       skip = Math.max(0, skip - chunk.length);
       goodBytes += wanted.length;
-      if (wanted.length > 0) waiting.push(wanted);
-      if (waiting.length < CHUNKS_A_PIECE) continue;
-      const piece = concat(...waiting);
-      waiting = [];
-      yield piece;
+      piece ??= new Uint8Array(spares.pop() ?? new ArrayBuffer(PIECE_BYTES));
+      piece.set(wanted, filledBytes);
+      filledBytes += wanted.length;
+      if (filledBytes + CHUNK_BYTES <= PIECE_BYTES) continue;
+      const full = piece.subarray(0, filledBytes);
+      [piece, filledBytes] = [null, 0];
+      yield full;
     }
     ended = { how: "whole", sentence: "", goodBytes };
   } catch (error) {
@@ -58,7 +68,7 @@ async function* piecesOf(
   } finally {
     settle(ended ?? { how: "refused", sentence: "It was not read to its end.", goodBytes });
   }
-  if (waiting.length > 0) yield concat(...waiting);
+  if (piece !== null && filledBytes > 0) yield piece.subarray(0, filledBytes);
   return undefined;
 }
 

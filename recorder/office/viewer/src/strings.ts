@@ -207,6 +207,11 @@ const en = {
     made: (path: string) => `Saved. On the stick its place is ${path}.`,
     needsWhole: "The check has not found this journey whole. An order to release it would end the only good copy.",
     confirm: "I have a copy of this journey that was checked and is whole.",
+    answers: "What recorders have answered",
+    answersHint: "The orders on this stick, and what became of each.",
+    needsAuthorityPub: "There are orders on this stick. For what became of them, open with the folder of your keys: authority.pub tells which are yours.",
+    kinds: { hold: "keep footage", release: "end a hold", order: "order", "no order": "no order" } as Readonly<Record<string, string>>,
+    verdicts: { applied: "Carried out", refused: "Refused", unanswered: "Not answered yet", unknown: "Answered by a recorder that is not known here", wrong: "Not to be believed" },
   },
   help: {
     heading: "Keys and help",
@@ -451,6 +456,11 @@ const cy: Strings = {
     made: (path) => `Cadwyd. Ei le ar y cof bach yw ${path}.`,
     needsWhole: "Ni chafodd y gwiriad y daith hon yn gyfan. Byddai gorchymyn i’w rhyddhau yn dod â’r unig gopi da i ben.",
     confirm: "Mae gennyf gopi o’r daith hon a wiriwyd ac sy’n gyfan.",
+    answers: "Beth atebodd y recordyddion",
+    answersHint: "Y gorchmynion ar y cof bach hwn, a’r hyn a ddaeth o bob un.",
+    needsAuthorityPub: "Mae gorchmynion ar y cof bach hwn. I weld beth a ddaeth ohonynt, agorwch gyda ffolder eich allweddi: authority.pub sy’n dweud pa rai yw eich rhai chi.",
+    kinds: { hold: "cadw recordiadau", release: "dod â chadw i ben", order: "gorchymyn", "no order": "nid gorchymyn" },
+    verdicts: { applied: "Gweithredwyd", refused: "Gwrthodwyd", unanswered: "Heb ei ateb eto", unknown: "Atebwyd gan recordydd nad yw’n hysbys yma", wrong: "Nid i’w gredu" },
   },
   help: {
     heading: "Bysellau a chymorth",

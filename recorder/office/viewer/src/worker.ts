@@ -34,6 +34,7 @@ export type Question =
   | { readonly ask: "check" }
   | { readonly ask: "stop" }
   | { readonly ask: "log"; readonly journey: string }
+  | { readonly ask: "answers" }
   | {
       readonly ask: "decrypt";
       readonly stream: number;
@@ -41,7 +42,7 @@ export type Question =
       readonly identities: readonly Identity[];
       readonly fromByte: number;
     }
-  | { readonly ask: "next"; readonly stream: number }
+  | { readonly ask: "next"; readonly stream: number; readonly spare: ArrayBuffer | null }
   | { readonly ask: "cancel"; readonly stream: number }
   | { readonly ask: "order"; readonly request: OrderRequest }
   | { readonly ask: "register"; readonly request: RegisterRequest };
@@ -68,6 +69,7 @@ interface Stream {
 
 const port = self as unknown as Pick<MessagePort, "postMessage" | "addEventListener">;
 const streams = new Map<number, Stream>();
+const spares: ArrayBuffer[] = []; // memory for pieces, given back by the page
 let bundle: Bundle | null = null;
 let checking: AbortController | null = null;
 
@@ -101,12 +103,15 @@ async function answerTo(question: Question, id: number): Promise<unknown> {
       return undefined;
     case "log":
       return bundle?.log(question.journey) ?? null;
+    case "answers":
+      return (await bundle?.answers()) ?? null;
     case "decrypt": {
-      const { stream, ended } = plaintextOf(question.file, question.identities, question.fromByte);
+      const { stream, ended } = plaintextOf(question.file, question.identities, question.fromByte, spares);
       streams.set(question.stream, { reader: stream.getReader(), ended });
       return undefined;
     }
     case "next":
+      if (question.spare !== null) spares.push(question.spare);
       return await next(question.stream);
     case "order":
       return await orderFile(question.request);

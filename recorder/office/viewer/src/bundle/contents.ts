@@ -11,6 +11,7 @@ import { type Found, note, wrong } from "../verify/findings.ts";
 import { FOLDER, LEDGER_NAME, LOG_NAME, MANIFEST_NAME, segmentNumber } from "./manifest.ts";
 import { byCodePoint, shown } from "./text.ts";
 
+const ORDERS_FOLDER = "CABIN-ORDERS";
 const MAX_FILES = 200_000;
 const VEHICLE_NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/;
 const JOURNEY_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
@@ -26,6 +27,8 @@ export interface JourneyFolder {
 
 export interface Contents {
   readonly journeys: readonly JourneyFolder[];
+  /** What lies in the folder of orders, on the stick itself; null where there is none. */
+  readonly orders: Tree | null;
   readonly findings: readonly Found[];
 }
 
@@ -53,7 +56,8 @@ export function look(picked: readonly PickedFile[]): Contents {
   if (journeys.size === 0 && findings.length === 0) {
     throw new Refusal("not-a-bundle", `${shown(top)} is an empty bundle: no journey was exported to it.`);
   }
-  return { journeys: [...journeys.values()], findings };
+  const orders = top === FOLDER ? undefined : tree.get(ORDERS_FOLDER);
+  return { journeys: [...journeys.values()], orders: orders instanceof Map ? orders : null, findings };
 }
 
 /** Whether a recorder may have called a journey so. */
@@ -71,7 +75,8 @@ export function segmentsOf(folder: JourneyFolder): readonly (readonly [number, s
     .sort(([one, oneName], [other, otherName]) => one - other || byCodePoint(oneName, otherName));
 }
 
-type Tree = Map<string, Tree | BlobLike>;
+/** A folder: its files and folders by their names. */
+export type Tree = Map<string, Tree | BlobLike>;
 
 function treeOf(picked: readonly PickedFile[], top: string): Tree {
   const tree: Tree = new Map();

@@ -22,7 +22,7 @@ const CONTEXT = utf8("cabin-recorder export manifest 1\n");
 const FORMATS: readonly string[] = ["cabin-recorder-manifest-2", "cabin-recorder-manifest-1"];
 const FILE_NAME = /^(?:[0-9]{5,9}\.mp4|log\.jsonl|ledger\.jsonl)\.age$/;
 const SEGMENT_NAME = /^([0-9]{5,9})\.mp4\.age$/;
-const SIGNATURE_MARK = ',"sig":"';
+export const SIGNATURE_MARK = ',"sig":"';
 const TEXTS = ["format", "software", "recorder", "vehicle", "journey"] as const;
 
 export interface FileEntry {

@@ -9,8 +9,13 @@ const SHOWN_CHARACTERS = 80;
 
 /** A name fit to be shown: escaped where it is not plain, and of bounded length (`recorder/office/findings.py`). */
 export function shown(name: string): string {
+  return shownUpTo(SHOWN_CHARACTERS, name);
+}
+
+/** The same, of so many characters at most. */
+export function shownUpTo(most: number, name: string): string {
   const text = /^[ -~]*$/.test(name) ? name : quoted(name, true).slice(1, -1);
-  return text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS - 3)}...`;
+  return text.length <= most ? text : `${text.slice(0, most - 3)}...`;
 }
 
 /** Python's `repr` of a text. `isAscii`: its `ascii`. */

@@ -10,7 +10,7 @@ import { BundleError, blocks, readRange } from "../bundle/reading.ts";
 import type { BlobLike } from "../model.ts";
 import { type Bytes, concat } from "./bytes.ts";
 import { AgeError, type Header, MAX_HEADER_BYTES, authenticate, decoded, derive, parseHeader } from "./header.ts";
-import { unsealed, x25519, x25519Public } from "./sodium.ts";
+import { Unsealer, unsealed, x25519, x25519Public } from "./sodium.ts";
 
 export const CHUNK_BYTES = 65_536;
 export const TAG_BYTES = 16;
@@ -60,31 +60,44 @@ export async function openPayload(file: BlobLike, identities: readonly Identity[
   return { start: header.raw.length + NONCE_BYTES, key: derive(fileKey, nonce, "payload") };
 }
 
-/** The authentic chunks from number `first` (from 0) on. Throws AgeError behind the last of them, BundleError. */
+/**
+ * The authentic chunks from number `first` (from 0) on; each is good until the next one is asked for. Throws AgeError behind
+ * the last of them, BundleError.
+ */
 export async function* chunks(file: BlobLike, payload: Payload, first = 0): AsyncGenerator<Bytes> {
   let counter = first;
   const start = payload.start + first * SEALED_BYTES;
   let at = start;
-  for await (const block of blocks(file, start, CHUNKS_AT_ONCE * SEALED_BYTES)) {
-    for (let from = 0; from < block.length; from += SEALED_BYTES) {
-      const sealed = block.subarray(from, from + SEALED_BYTES);
-      at += sealed.length;
-      const chunk = sealed.length === SEALED_BYTES ? unsealed(payload.key, nonceOf(counter, 0), sealed) : null;
-      if (chunk !== null) {
-        counter += 1;
-        yield chunk;
-        continue;
+  const unsealer = new Unsealer(payload.key, SEALED_BYTES);
+  const memory = new Uint8Array(CHUNK_BYTES);
+  const opened = (sealed: Bytes, last: 0 | 1): Bytes | null => {
+    const bytes = unsealer.open(nonceOf(counter, last), sealed, memory);
+    return bytes === null ? null : memory.subarray(0, bytes);
+  };
+  try {
+    for await (const block of blocks(file, start, CHUNKS_AT_ONCE * SEALED_BYTES)) {
+      for (let from = 0; from < block.length; from += SEALED_BYTES) {
+        const sealed = block.subarray(from, from + SEALED_BYTES);
+        at += sealed.length;
+        const chunk = sealed.length === SEALED_BYTES ? opened(sealed, 0) : null;
+        if (chunk !== null) {
+          counter += 1;
+          yield chunk;
+          continue;
+        }
+        const final = opened(sealed, 1) ?? notAuthentic(counter, sealed.length);
+        if (counter > 0 && final.length === 0) {
+          throw new AgeError("damaged", "The file ends in an empty chunk, which no honest writer makes.");
+        }
+        yield final;
+        if (at < file.size) {
+          throw new AgeError("damaged", "Something was appended to this file; what was released is good.");
+        }
+        return;
       }
-      const final = unsealed(payload.key, nonceOf(counter, 1), sealed) ?? notAuthentic(counter, sealed.length);
-      if (counter > 0 && final.length === 0) {
-        throw new AgeError("damaged", "The file ends in an empty chunk, which no honest writer makes.");
-      }
-      yield final;
-      if (at < file.size) {
-        throw new AgeError("damaged", "Something was appended to this file; what was released is good.");
-      }
-      return;
     }
+  } finally {
+    unsealer.close();
   }
   notAuthentic(counter, 0);
 }
@@ -92,7 +105,7 @@ export async function* chunks(file: BlobLike, payload: Payload, first = 0): Asyn
 /** All of it. Throws AgeError, BundleError. */
 export async function decrypted(file: BlobLike, identities: readonly Identity[]): Promise<Bytes> {
   const parts: Bytes[] = [];
-  for await (const chunk of chunks(file, await openPayload(file, identities))) parts.push(chunk);
+  for await (const chunk of chunks(file, await openPayload(file, identities))) parts.push(chunk.slice());
   return concat(...parts);
 }
 

@@ -47,32 +47,44 @@ export function latin1(data: Uint8Array): string {
   return String.fromCharCode(...data);
 }
 
-/** Cuts a stream of bytes into whole boxes. Pieces wait as they came until a box is whole: every copy costs. */
+/**
+ * Cuts a stream of bytes into whole boxes. What is pushed is copied, once, into memory that is used again: a box is good
+ * until the next push.
+ */
 export class BoxSplitter {
-  #pieces: Uint8Array[] = [];
+  #memory = new Uint8Array();
+  #start = 0; // in the memory, of what belongs to no box yet
+  #end = 0;
   #neededBytes = 0; // below which no box can be whole
-  pendingBytes = 0;
+
+  get pendingBytes(): number {
+    return this.#end - this.#start;
+  }
 
   /** The boxes that `data` completes; MediaError where no box can begin, after those before it were given. */
   *push(data: Uint8Array): Generator<Box, void, void> {
-    this.#pieces.push(data);
-    this.pendingBytes += data.length;
+    this.#hold(data);
     if (this.pendingBytes < this.#neededBytes) return;
-    const whole = joined(this.#pieces);
-    let start = 0;
-    try {
-      for (;;) {
-        const extent = extentOf(whole, start);
-        this.#neededBytes = extent?.size ?? 0;
-        if (extent === null || whole.length - start < extent.size) return;
-        const box = { kind: extent.kind, data: whole.subarray(start, start + extent.size), headerBytes: extent.headerBytes };
-        start += extent.size;
-        yield box;
-      }
-    } finally {
-      this.#pieces = start < whole.length ? [whole.subarray(start)] : [];
-      this.pendingBytes = whole.length - start;
+    const held = this.#memory.subarray(0, this.#end);
+    for (;;) {
+      const start = this.#start;
+      const extent = extentOf(held, start);
+      this.#neededBytes = extent?.size ?? 0;
+      if (extent === null || this.pendingBytes < extent.size) return;
+      this.#start += extent.size;
+      yield { kind: extent.kind, data: held.subarray(start, start + extent.size), headerBytes: extent.headerBytes };
     }
+  }
+
+  #hold(data: Uint8Array): void {
+    const pending = this.#memory.subarray(this.#start, this.#end);
+    const bytes = pending.length + data.length;
+    if (bytes > this.#memory.length) {
+      this.#memory = new Uint8Array(this.#end === 0 ? bytes : 2 * bytes); // a box of many pieces is copied few times
+    }
+    this.#memory.set(pending); // also onto itself
+    this.#memory.set(data, pending.length);
+    [this.#start, this.#end] = [0, bytes];
   }
 }
 

@@ -76,7 +76,7 @@ export class Cutter {
       this.#keyS = key.startS;
       this.#lead = [];
     }
-    this.#lead.push(fragment);
+    this.#lead.push({ ...fragment, mdat: { ...fragment.mdat, data: fragment.mdat.data.slice() } }); // it waits
     const endS = pictures.at(-1)?.endS ?? Math.max(...starts);
     if (endS <= this.shownFromS + CLOSE_S) return [];
     this.#isLed = true;

@@ -1,7 +1,7 @@
 /**
  * The segments of a journey, or of what lies between two marks, become one film; `recorder/office/join.py`, in a browser.
  *
- * Rules: segments come in order and in pieces, as they are decrypted; no more than one fragment is in memory. What cannot
+ * Rules: segments come in order and in pieces, as they are decrypted; hardly more than one fragment is in memory. What cannot
  * be used is left out, counted and said; what follows it is still taken. Other codec parameters, or a timeline that begins
  * anew, begin another part; so does a part that grows past `maxPartBytes`. Of a clip's first and last fragment only the
  * samples that it needs are copied: what lies outside the marks stays out of the file, but for the pictures from the key
@@ -84,11 +84,11 @@ export class Joiner {
 
   async #take(box: Box, startS: number, problems: string[]): Promise<void> {
     if (box.kind === "moov") {
-      this.#moov = box.data;
-      this.#tracks = readTracks(box.data);
+      this.#moov = box.data.slice();
+      this.#tracks = readTracks(this.#moov);
       this.options.cutter?.begin(this.#tracks, startS);
     } else if (box.kind === "moof") {
-      this.#moof = box.data;
+      this.#moof = box.data.slice();
     } else if (box.kind === "mdat" && this.#moof !== null) {
       const moof = this.#moof;
       this.#moof = null;

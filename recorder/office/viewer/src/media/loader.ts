@@ -109,6 +109,7 @@ export class Loader {
         const { done, value } = await reader.read();
         if (done || this.#isStopped) break;
         for (const box of splitter.push(value)) await this.#take(taking, box);
+        plaintext.done(value);
         await this.#append();
       }
     } catch (error) {
@@ -124,10 +125,10 @@ export class Loader {
 
   async #take(taking: SegmentTaking, box: Box): Promise<void> {
     if (box.kind === "moov") {
-      taking.moov = box.data;
-      taking.tracks = readTracks(box.data);
+      taking.moov = box.data.slice();
+      taking.tracks = readTracks(taking.moov);
     } else if (box.kind === "moof") {
-      taking.moof = box.data;
+      taking.moof = box.data.slice();
     } else if (box.kind === "mdat" && taking.moof !== null) {
       const moof = taking.moof;
       taking.moof = null;
@@ -144,21 +145,23 @@ export class Loader {
     const parts = readFragment(moof, taking.tracks).flatMap((part) => {
       const track = taking.tracks.get(part.trackId);
       const kind = track && kindOf(track);
-      return track && kind ? [{ track, kind, samples: samplesOf(part, track, moof.length, mdat), part }] : [];
+      return track && kind ? [{ track, kind, part }] : [];
     });
     const starts = parts.map(({ track, part }) => secondOf(track, part.baseDecodeTime));
     if (!starts.length || taking.moov === null) return;
     taking.offsetS ??= this.footage.places.offsetOf(taking.segment.startS, firstOf(starts));
     const { offsetS } = taking;
     if (!taking.isKept) {
-      const isKey = parts.every(({ kind, samples }) => kind === "sound" || samples[0]?.isSync === true);
+      const isKey = parts.every(({ kind, part }) => kind === "sound" || part.runs[0]?.sync[0] === true);
       if (!isKey || Math.min(...starts) + offsetS < taking.fromS - LEAD_IN_S) {
         if (!taking.isLastChance(Math.max(...starts) + offsetS)) return;
       }
       taking.isKept = true;
       await this.#declare(taking, offsetS);
     }
-    for (const { kind, samples } of parts) {
+    const own = { ...mdat, data: mdat.data.slice() }; // samples wait in their feeds
+    const taken = parts.map(({ track, kind, part }) => ({ kind, samples: samplesOf(part, track, moof.length, own) }));
+    for (const { kind, samples } of taken) {
       const timesS = this.#feeds.get(kind)?.push(samples) ?? [];
       if (timesS.length) this.events.pictures(timesS);
     }

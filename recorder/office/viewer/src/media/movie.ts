@@ -13,7 +13,7 @@ import { isLess, minus, plus, type Ratio, secondsOf, unitsOf, ZERO } from "./rat
 import { TrackSamples } from "./samples.ts";
 import { isEqual, isSameTrack, readTracks, type Track } from "./tracks.ts";
 
-/** Where a film goes. `patch` writes over what was written before. */
+/** Where a film goes. `write` has taken `data` when it resolves; `patch` writes over what was written before. */
 export interface FilmOut {
   write(data: Bytes): Promise<void>;
   patch(position: number, data: Bytes): Promise<void>;

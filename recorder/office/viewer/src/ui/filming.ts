@@ -1,5 +1,5 @@
 /** From a journey to films on a shelf: all of it, or what lies between two marks. */
-import type { Journey, Opened } from "../model.ts";
+import type { Journey, Opened, Plaintext } from "../model.ts";
 import { Cutter, type Span } from "../media/cut.ts";
 import { type Film, Joiner } from "../media/join.ts";
 import type { Places } from "../media/places.ts";
@@ -41,7 +41,7 @@ export async function film(request: FilmRequest): Promise<Filmed> {
   try {
     for (const segment of wanted) {
       const plaintext = opened.plaintext(journey.name, segment.number);
-      const counted = pieces(plaintext.stream, signal, (bytes) => request.onProgress((doneBytes += bytes), totalBytes));
+      const counted = pieces(plaintext, signal, (bytes) => request.onProgress((doneBytes += bytes), totalBytes));
       const wrong = await joiner.addSegment(counted, segment.startS);
       const ended = await plaintext.ended;
       if (ended.sentence) problems.push(`${segment.name} ${ended.sentence}`);
@@ -54,15 +54,17 @@ export async function film(request: FilmRequest): Promise<Filmed> {
   }
 }
 
-async function* pieces(stream: ReadableStream<Uint8Array>, signal: AbortSignal, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  const reader = stream.getReader();
+async function* pieces(plaintext: Plaintext, signal: AbortSignal, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  const reader = plaintext.stream.getReader();
   try {
     for (;;) {
       signal.throwIfAborted();
       const { done, value } = await reader.read();
       if (done) return;
+      const { length } = value;
       yield value;
-      onBytes(value.length);
+      plaintext.done(value);
+      onBytes(length);
     }
   } finally {
     await reader.cancel();

@@ -2,6 +2,7 @@
 import type { Journey, OrderRequest } from "../model.ts";
 import { makeOrder } from "../give/index.ts";
 import type { Strings } from "../strings.ts";
+import { answersSection } from "./answers.ts";
 import { button, h } from "./dom.ts";
 import { field, localValueOf, section, textInput, utcMsOf } from "./parts.ts";
 import type { Session } from "./session.ts";
@@ -16,9 +17,9 @@ type What = { readonly of: "everything" } | { readonly of: "journey"; readonly j
 export function ordersPanel(session: Session, journey: Journey, strings: Strings, tasks: TaskLine): HTMLElement[] {
   const s = strings.orders;
   if (session.keys.authority === null) {
-    return [h("p", { class: "hint" }, s.intro), h("p", { class: "hint note" }, strings.give.needsAuthority)];
+    return [answersSection(session, strings), h("p", { class: "hint" }, s.intro), h("p", { class: "hint note" }, strings.give.needsAuthority)];
   }
-  return [h("p", { class: "hint" }, s.intro), holdForm(session, journey, strings, tasks), releaseForm(session, journey, strings, tasks)];
+  return [answersSection(session, strings), h("p", { class: "hint" }, s.intro), holdForm(session, journey, strings, tasks), releaseForm(session, journey, strings, tasks)];
 }
 
 function holdForm(session: Session, journey: Journey, strings: Strings, tasks: TaskLine): HTMLElement {

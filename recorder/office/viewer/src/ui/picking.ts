@@ -13,7 +13,7 @@ export const NO_KEYS: KeyFiles = {
   identity: null,
   authority: null,
   register: null,
-  known: { recorders: null, heads: null, recipients: null },
+  known: { recorders: null, heads: null, recipients: null, authority: null },
 };
 
 /** The files of an `<input webkitdirectory>`, or of a plain one. */
@@ -21,9 +21,17 @@ export function pickedOf(files: FileList | null): PickedFile[] {
   return [...(files ?? [])].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
 }
 
-/** The files of what was dropped, folders walked through. */
+/**
+ * The files of what was dropped, folders walked through. Call it within the event. By handles where the browser has them:
+ * Chrome's older way gives a page that is a file nothing (EncodingError).
+ */
 export async function droppedOf(items: DataTransferItemList): Promise<PickedFile[]> {
-  const entries = [...items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  const files = [...items].filter((item) => item.kind === "file");
+  if (files.every((item) => item.getAsFileSystemHandle !== undefined)) {
+    const handles = await Promise.all(files.map((item) => item.getAsFileSystemHandle?.()));
+    return (await Promise.all(handles.map((handle) => (handle ? within(handle, "") : [])))).flat();
+  }
+  const entries = files.map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
   return (await Promise.all(entries.map((entry) => walk(entry, "")))).flat();
 }
 
@@ -37,15 +45,30 @@ export function keyFilesOf(picked: readonly PickedFile[]): KeyFiles {
     identity: named("identity.txt") ?? (picked.length === 1 ? (picked[0]?.file as File) : null),
     authority: named("authority.key"),
     register: named("register.jsonl"),
-    known: { recorders: named("recorders.toml"), heads: named("ledger-heads.json"), recipients: named("recipient.txt") },
+    known: {
+      recorders: named("recorders.toml"),
+      heads: named("ledger-heads.json"),
+      recipients: named("recipient.txt"),
+      authority: named("authority.pub"),
+    },
   };
 }
 
 /** Their texts. */
 export async function knownOf(keys: KeyFiles): Promise<KnownTexts> {
-  const { recorders, heads, recipients } = keys.known;
-  const [recordersText, headsText, recipientsText] = await Promise.all([recorders, heads, recipients].map((file) => file?.text()));
-  return { recorders: recordersText, heads: headsText, recipients: recipientsText };
+  const { recorders, heads, recipients, authority } = keys.known;
+  const [recordersText, headsText, recipientsText, authorityText] = await Promise.all(
+    [recorders, heads, recipients, authority].map((file) => file?.text()),
+  );
+  return { recorders: recordersText, heads: headsText, recipients: recipientsText, authority: authorityText };
+}
+
+async function within(handle: FileSystemHandle, folder: string): Promise<PickedFile[]> {
+  const path = folder ? `${folder}/${handle.name}` : handle.name;
+  if (handle.kind === "file") return [{ path, file: await (handle as FileSystemFileHandle).getFile() }];
+  const found: PickedFile[] = [];
+  for await (const child of (handle as FileSystemDirectoryHandle).values()) found.push(...(await within(child, path)));
+  return found;
 }
 
 async function walk(entry: FileSystemEntry, folder: string): Promise<PickedFile[]> {

@@ -1,5 +1,5 @@
 /** What is open, what the check says of it so far, what was saved: the state that survives another language. */
-import type { Checked, Finding, Journey, Opened, Progress } from "../model.ts";
+import type { Answered, Checked, Finding, Journey, Opened, Progress } from "../model.ts";
 import type { KeyFiles } from "./picking.ts";
 
 /** A file that was saved. */
@@ -28,6 +28,7 @@ export class Session {
   areKeysOn = true;
   register: string | null = null;
   #isBegun = false;
+  #answers: Promise<readonly Answered[] | null> | null = null;
   #heard: (() => void)[] = [];
   #stop = new AbortController();
 
@@ -77,6 +78,12 @@ export class Session {
         if (!(error instanceof DOMException) && !signal.aborted) throw error;
       },
     ).finally(() => this.#tell());
+  }
+
+  /** See `Opened`; asked once. */
+  answers(): Promise<readonly Answered[] | null> {
+    this.#answers ??= this.opened.answers();
+    return this.#answers;
   }
 
   close(): void {

@@ -7,6 +7,7 @@
  */
 import type { FilmFile } from "../media/join.ts";
 import type { Bytes } from "../media/boxes.ts";
+import { BundleError, blocks } from "../bundle/reading.ts";
 import { newSha256 } from "../crypto/hashing.ts";
 
 /** Named in the way a person is told of it. */
@@ -110,21 +111,24 @@ export class DownloadShelf implements Shelf {
     const last = this.saved.at(-1);
     if (last !== undefined) await this.next(last.name);
     let head: Bytes | null = null; // the first piece: what is written over later lies in it
-    let pieces: Blob[] = [];
-    let waiting: Bytes[] = [];
-    let waitingBytes = 0;
+    let pieces: Blob[] = []; // which the browser keeps outside of the page
+    let memory: Bytes | null = null; // of the next one
+    let filledBytes = 0;
     return {
       write: (data) => {
         if (head === null) {
-          head = data;
+          head = data.slice();
           return Promise.resolve();
         }
-        waiting.push(data);
-        waitingBytes += data.length;
-        if (waitingBytes >= PIECE_BYTES) {
-          pieces.push(new Blob(waiting)); // the browser keeps it outside of the page
-          waiting = [];
-          waitingBytes = 0;
+        memory ??= new Uint8Array(PIECE_BYTES);
+        for (let from = 0; from < data.length; ) {
+          const part = data.subarray(from, from + memory.length - filledBytes);
+          memory.set(part, filledBytes);
+          from += part.length;
+          filledBytes += part.length;
+          if (filledBytes < memory.length) continue;
+          pieces.push(new Blob([memory]));
+          filledBytes = 0;
         }
         return Promise.resolve();
       },
@@ -134,13 +138,16 @@ export class DownloadShelf implements Shelf {
       },
       end: async () => {
         const type = name.endsWith(".mp4") ? "video/mp4" : "application/octet-stream";
-        const blob = new Blob([...(head === null ? [] : [head]), ...pieces, ...waiting], { type });
-        pieces = waiting = [];
+        const rest = memory?.subarray(0, filledBytes) ?? new Uint8Array();
+        const blob = new Blob([...(head === null ? [] : [head]), ...pieces, rest], { type });
+        pieces = [];
+        memory = null;
         this.saved.push(await shelved(name, blob));
         download(name, blob);
       },
       drop: () => {
-        pieces = waiting = [];
+        pieces = [];
+        memory = null;
         return Promise.resolve();
       },
     };
@@ -148,7 +155,7 @@ export class DownloadShelf implements Shelf {
 
   async put(name: string, data: Bytes): Promise<void> {
     const file = await this.create(name);
-    await file.write(data.slice());
+    await file.write(data);
     await file.end();
   }
 }
@@ -169,11 +176,11 @@ export function download(name: string, blob: Blob): void {
 /** Read again where it lies. */
 export async function shelved(name: string, file: Blob): Promise<Shelved> {
   const hash = await newSha256();
-  const reader = file.stream().getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    hash.update(value);
+  try {
+    for await (const block of blocks(file)) hash.update(block);
+  } catch (error) {
+    if (error instanceof BundleError) throw new ShelfError("refused", name, error.message);
+    throw error;
   }
   return { name, sizeBytes: file.size, sha256: hash.digest() };
 }
