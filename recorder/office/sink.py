@@ -1,7 +1,7 @@
 """One film's file, written by a thread of its own, and on its way to the disk while the next bytes are made.
 
-Rules: bytes go where they belong, in their order and uncopied; about a megabyte waits at most, for what was just made
-is still in the processor's cache; an error is raised by a later call, at the latest by the sync. Every few megabytes
+Rules: bytes go where they belong, in their order and uncopied; two megabytes wait at most, for what was just made
+is still in a processor's cache; an error is raised by a later call, at the latest by the sync. Every few megabytes
 the kernel is told to write out what it has, so that the sync at the end waits for little.
 """
 
@@ -9,7 +9,7 @@ import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
-_BATCH_BYTES = 1 << 18
+_BATCH_BYTES = 1 << 19
 _BATCH_PIECES = 512  # the kernel takes 1024 in one call: UIO_MAXIOV, linux/uio.h
 _BATCHES_AHEAD = 4
 _WRITE_OUT_BYTES = 1 << 23

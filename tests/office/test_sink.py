@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -78,6 +79,18 @@ def test_a_full_disk_is_said() -> None:
         assert refused.value.errno == errno.ENOSPC
     finally:
         sink.close()
+
+
+def test_a_full_disk_is_said_while_there_is_more_to_write() -> None:
+    """By one of the next writes: nobody opens a day of footage to learn at its end that the disk was full."""
+    sink = FileSink(os.open("/dev/full", os.O_WRONLY))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            for _ in range(200):  # ten megabytes: more than may wait
+                sink.write(PIECE)
+    finally:
+        sink.close()
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("film")] == []
 
 
 def test_what_was_not_synced_is_given_up(sink: FileSink, path: Path) -> None:
