@@ -84,10 +84,14 @@ def test_a_full_disk_is_said() -> None:
 def test_a_full_disk_is_said_while_there_is_more_to_write() -> None:
     """By one of the next writes: nobody opens a day of footage to learn at its end that the disk was full."""
     sink = FileSink(os.open("/dev/full", os.O_WRONLY))
+
+    def write_ten_megabytes() -> None:  # more than may wait
+        for _ in range(200):
+            sink.write(PIECE)
+
     try:
         with pytest.raises(OSError, match="No space left"):
-            for _ in range(200):  # ten megabytes: more than may wait
-                sink.write(PIECE)
+            write_ten_megabytes()
     finally:
         sink.close()
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("film")] == []
