@@ -1,6 +1,6 @@
 """One segment's file, read and hashed ahead of whoever decrypts it, on another core: each takes as long as the other.
 
-Rules: bytes come in their order, and all of them are hashed; a few megabytes wait at most; an error is raised where
+Rules: bytes come in their order, and all of them are hashed; at most a few megabytes wait; an error is raised where
 its bytes would have come; the thread ends with the context.
 """
 
@@ -15,7 +15,7 @@ from recorder.errors import AgeTruncatedError
 from recorder.office.contents import BundleFile
 from recorder.vault import age
 
-_BLOCK_BYTES = 16 * age.SEALED_CHUNK_BYTES  # 1 MB: it is hashed, and decrypted, while it is in a processor's cache
+_BLOCK_BYTES = 32 * age.SEALED_CHUNK_BYTES  # 2 MB
 _BLOCKS_AHEAD = 4
 _LOOK_EVERY_S = 0.1
 
