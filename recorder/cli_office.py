@@ -74,8 +74,12 @@ def open_(*, bundle: Path, identity: Path, out: Path, keys: Path | None, to: str
         if register is not None:
             register.note(OPENED, said | {"journeys": list(journeys)})
 
-    with progress_bar("Opening") as show:
-        report = open_bundle(bundle, identities, out, show, enter)
+    try:
+        with progress_bar("Opening") as show:
+            report = open_bundle(bundle, identities, out, show, enter)
+    except KeyboardInterrupt:
+        click.echo(f"What has its name in {out} is whole; the same command goes on behind it.", err=True)
+        raise
     if register is None:
         click.echo(f"note  This is in no register, for {folder} has no {AUTHORITY_KEY_NAME}; name its folder (--keys).")
     for line in report.lines:

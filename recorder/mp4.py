@@ -368,20 +368,20 @@ def _read_run(payload: bytes, defaults: SampleDefaults) -> Run:
         position += 4
     present = [flag for flag in (_TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_COMPOSITION) if flags_word & flag]
     table = _unpack(f">{count * len(present)}I", payload, position)
-
-    def column(flag: int, default: int) -> tuple[int, ...]:
-        return table[present.index(flag) :: len(present)] if flag in present else (default,) * count
-
-    flags = column(_TRUN_FLAGS, defaults.flags)
+    columns = {flag: table[index :: len(present)] for index, flag in enumerate(present)}
+    if _TRUN_FLAGS in columns:
+        sync = tuple([not flag & _NON_SYNC for flag in columns[_TRUN_FLAGS]])
+    else:
+        sync = (not defaults.flags & _NON_SYNC,) * count
     if first_flags is not None:
-        flags = (first_flags, *flags[1:])[:count]
-    compositions = column(_TRUN_COMPOSITION, 0)
+        sync = (not first_flags & _NON_SYNC, *sync[1:])[:count]
+    compositions = columns.get(_TRUN_COMPOSITION)
     return Run(
-        data_offset=data_offset,
-        durations=column(_TRUN_DURATION, defaults.duration),
-        sizes=column(_TRUN_SIZE, defaults.size),
-        sync=tuple(not flag & _NON_SYNC for flag in flags),
-        composition_offsets=tuple(map(_signed, compositions)) if any(compositions) else compositions,
+        data_offset,
+        columns.get(_TRUN_DURATION) or (defaults.duration,) * count,
+        columns.get(_TRUN_SIZE) or (defaults.size,) * count,
+        sync,
+        tuple(map(_signed, compositions)) if compositions else (0,) * count,
     )
 
 

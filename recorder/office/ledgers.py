@@ -1,7 +1,8 @@
 """The copies of recorders' ledgers on a stick: against one another, and against what this office has seen before.
 
 A journey brings a copy of its recorder's ledger, as long as it was at the export. Rules: only copies that are proven to
-their end are compared; where two tell different pasts, both cannot be true, and that is said of the shorter one.
+their end are compared; where two tell different pasts, both cannot be true, and that is said of the shorter one; what
+the office saw before is in a copy, or in another on the same stick that goes on behind its last line.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,8 +19,9 @@ from recorder.vault.signing import PublicKey
 def ledger_findings(papers: Sequence[Papers], trust: Trust) -> Iterator[Finding]:
     """What is wrong, or cannot be known, about the ledgers."""
     for key, copies in _copies(papers).items():
+        seen = trust.heads.get(key)
         for one, copy in copies:
-            said = against(copy, trust.heads[key]) if key in trust.heads else None
+            said = None if seen is None or _is_as_seen(copy, copies, seen) else against(copy, seen)
             if said is not None:
                 yield Finding(one.folder.name, manifest.LEDGER_NAME, *said)
         for (one, copy), (other, longer) in pairwise(copies):
@@ -35,6 +37,14 @@ def ledger_findings(papers: Sequence[Papers], trust: Trust) -> Iterator[Finding]
 def newest_heads(papers: Sequence[Papers], trust: Trust) -> dict[PublicKey, SeenHead]:
     """How far the ledger of each enrolled recorder reaches, by the copies on this stick."""
     return {key: copies[-1][1].head for key, copies in _copies(papers).items() if key in trust.recorders}
+
+
+def _is_as_seen(copy: LedgerCopy, copies: Sequence[tuple[Papers, LedgerCopy]], seen: SeenHead) -> bool:
+    """Whether one of ``copies`` has both the line that was seen and the last line of ``copy``."""
+    last = copy.head
+    return any(
+        other.chain.hash_of(seen.seq) == seen.head and other.chain.hash_of(last.seq) == last.head for _, other in copies
+    )
 
 
 def _copies(papers: Sequence[Papers]) -> dict[PublicKey, list[tuple[Papers, LedgerCopy]]]:

@@ -148,6 +148,6 @@ def _line(entry: Entry) -> str:
     source, nobody = entry.data.get("source"), ""
     if entry.event == REDACTED and isinstance(source, dict):
         names, nobody = f"a redacted copy of {source.get('name', '')}", "given to nobody yet"
-    said = "; ".join(str(entry.data[name]) for name in _SAID.get(entry.event, ("reason",)) if name in entry.data)
+    said = "; ".join(str(entry.data[name]) for name in _SAID.get(entry.event, ("reason",)) if entry.data.get(name))
     kind = "" if entry.event == DISCLOSED else f"{entry.event}: "
-    return f"{entry.seq}  {entry.utc[:19]}Z  {kind}{said or nobody}: {names}"
+    return f"{entry.seq}  {entry.utc[:19]}Z  {kind}{said or nobody}{names and f': {names}'}"

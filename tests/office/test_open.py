@@ -4,12 +4,15 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click import Abort
 from click.testing import CliRunner
 
+from recorder import progress
 from recorder.cli import cli
 from recorder.errors import AgeNoMatchError, BundleError, OutputError, UsageError
 from recorder.office import join
@@ -83,6 +86,28 @@ def test_what_was_stopped_goes_on(van: Van, stick: Path, segments: list[bytes], 
     assert (open_bundle(stick, [van.identity], out, stop, entered.extend).exit_code, entered) == (0, [second])
 
 
+@pytest.mark.usefixtures("journey")
+def test_whoever_stops_it_is_told_that_it_goes_on(
+    stick: Path, van: Van, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C at the command: what is whole is said, and what to type."""
+
+    @contextmanager
+    def stopped(_title: str) -> Iterator[Callable[[int, int], None]]:
+        def show(_done_bytes: int, _total_bytes: int) -> None:
+            raise KeyboardInterrupt
+
+        yield show
+
+    monkeypatch.setattr(progress, "progress_bar", stopped)
+    identity = tmp_path / "identity.txt"
+    identity.write_text(van.identity.text)
+    opened = CliRunner().invoke(cli, list(map(str, ["open", stick, "-i", identity, "-o", out])), standalone_mode=False)
+    assert isinstance(opened.exception, Abort)
+    assert f"What has its name in {out} is whole; the same command goes on behind it." in opened.output
+    assert names_in(out) == []
+
+
 def test_opening_is_entered_before_anything_is_opened(
     van: Van, stick: Path, journey: str, out: Path, tmp_path: Path
 ) -> None:
@@ -93,7 +118,8 @@ def test_opening_is_entered_before_anything_is_opened(
     asked = [*("open", stick, "-i", identity, "-o", out), *("--reference", "SAR 7", "--reason", "an access request")]
     opened = CliRunner().invoke(cli, list(map(str, asked)), standalone_mode=False)
     assert (opened.return_value, "note" in opened.output) == (0, False)
-    (entry,) = Register.open(tmp_path / "keys", str).check().entries
+    register = Register.open(tmp_path / "keys", str)
+    (entry,) = register.check().entries
     assert (entry.event, entry.data) == (
         "opened",
         {
@@ -104,6 +130,9 @@ def test_opening_is_entered_before_anything_is_opened(
             "folder": str(out),
         },
     )
+    asked = ["open", stick, "-i", identity, "-o", tmp_path / "once more"]
+    CliRunner().invoke(cli, list(map(str, asked)), standalone_mode=False)
+    assert register.check().lines[1].endswith(f"  opened: this office; to look at it: {journey}")  # no empty words
     alone = tmp_path / "identity.txt"
     alone.write_text(van.identity.text)
     asked = ["open", stick, "-i", alone, "-o", tmp_path / "again"]

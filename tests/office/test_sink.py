@@ -80,6 +80,21 @@ def test_a_full_disk_is_said() -> None:
         sink.close()
 
 
+def test_a_full_disk_is_said_while_there_is_more_to_write() -> None:
+    """By one of the next writes: nobody opens a day of footage to learn at its end that the disk was full."""
+    sink = FileSink(os.open("/dev/full", os.O_WRONLY))
+
+    def write_ten_megabytes() -> None:  # more than may wait
+        for _ in range(200):
+            sink.write(PIECE)
+
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            write_ten_megabytes()
+    finally:
+        sink.close()
+
+
 def test_what_was_not_synced_is_given_up(sink: FileSink, path: Path) -> None:
     """Closing twice is as good as once, and writes nothing."""
     sink.write(b"a little")

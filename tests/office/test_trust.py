@@ -342,6 +342,18 @@ def test_an_older_stick_is_no_rollback(van: Van, last: Trust, stick: Path, tmp_p
     assert [text[:21] for _, _, text, _ in said(report)] == ["is an older copy (to "]
 
 
+def test_a_stick_with_several_journeys_is_checked_again(van: Van, stick: Path, tmp_path: Path) -> None:
+    """Each brought its copy, the longest is what the office saw, and the others go before it: nothing to remark."""
+    one, two = van.held_journey(fragment(1000)), van.held_journey(fragment(1000))
+    van.export(stick, one, two)
+    heads = inside(van, stick).heads
+    report = inside(van, stick, replace(van.trust, heads=heads))
+    assert (report.verdict, said(report), report.heads) == ("attested", [], heads)
+    shutil.rmtree(van.folder(stick, max(one, two)))
+    alone = said(inside(van, stick, replace(van.trust, heads=heads)))
+    assert [text[:21] for _, file, text, _ in alone if file == "ledger.jsonl.age"] == ["is an older copy (to "]
+
+
 def test_a_stretch_that_is_missing_is_said(van: Van, stick: Path, tmp_path: Path) -> None:
     """More than a year between two sticks: the recorder has removed what was between, and signed for that."""
     first = van.held_journey(fragment(1000))

@@ -3,7 +3,8 @@
  * (`recorder/office/ledgers.py`).
  *
  * Rules: only copies that are proven to their end are compared; where two tell different pasts, both cannot be true,
- * and that is said of the shorter one.
+ * and that is said of the shorter one; what the office saw before is in a copy, or in another on the same stick that
+ * goes on behind its last line.
  */
 
 import { LEDGER_NAME } from "../bundle/manifest.ts";
@@ -18,7 +19,7 @@ export function ledgerFindings(papers: readonly Papers[], trust: Trust): readonl
   for (const [key, copies] of copiesByRecorder(papers)) {
     const seen = trust.heads.get(key);
     for (const { one, copy } of copies) {
-      const said = seen === undefined ? null : against(copy, seen);
+      const said = seen === undefined || isAsSeen(copy, copies, seen) ? null : against(copy, seen);
       if (said !== null) findings.push({ journey: one.folder.name, file: LEDGER_NAME, ...said });
     }
     for (const [index, { one, copy }] of copies.entries()) {
@@ -42,6 +43,13 @@ export function newestHeads(papers: readonly Papers[], trust: Trust): ReadonlyMa
       if (copy === undefined || !trust.recorders.has(key)) return [];
       return [[key, { seq: copy.chain.lastSeq, head: copy.chain.hashes.at(-1) ?? "", utc: copy.utc }] as const];
     }),
+  );
+}
+
+/** Whether one of `copies` has both the line that was seen and the last line of `copy`. */
+function isAsSeen({ chain: { lastSeq, hashes } }: LedgerCopy, copies: Copies, seen: SeenHead): boolean {
+  return copies.some(
+    ({ copy: { chain } }) => chain.hashOf(seen.seq) === seen.head && chain.hashOf(lastSeq) === hashes.at(-1),
   );
 }
 
