@@ -88,6 +88,6 @@ def _stretches(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def _jumps(pilot: npt.NDArray[np.complex128], unclear: npt.NDArray[np.bool_]) -> list[int]:
     """Windows whose pilot does not continue that of the one before; windows near unclear ones are left out."""
-    spread = np.convolve(unclear, np.ones(2 * _SMEARED + 1, bool), mode="same").astype(bool)
+    spread = np.convolve(unclear, np.ones(2 * _SMEARED + 1, bool))[_SMEARED : _SMEARED + len(unclear)].astype(bool)
     turned = np.abs(np.angle(pilot[1:] * np.conj(pilot[:-1]))) > _SLIP_RAD
     return [int(index) for index in np.flatnonzero(turned & ~spread[1:] & ~spread[:-1]) + 1]

@@ -86,6 +86,13 @@ def test_the_scene_repeats_itself_every_second_at_any_rate(rate_hz: int) -> None
     assert (len(heard.beeps), heard.silences, heard.slips, heard.pilot) == (2, (), (), True)
 
 
+@pytest.mark.parametrize("windows", [1, 2, 3, 9, 10, 11, 12, 30])
+def test_however_short_it_is_it_is_read(windows: int) -> None:
+    """A segment may be cut off anywhere."""
+    heard = testtone.read(scene(windows / 100, offset=24_000), RATE_HZ)
+    assert (heard.beeps, heard.silences, heard.slips, heard.pilot) == ((), (), (), windows > 1)
+
+
 def test_silence_and_lost_samples_show() -> None:
     """Silence filled in shows as silence; samples that are missing, or too many, show as a jump of the pilot."""
     sound = scene(4)
