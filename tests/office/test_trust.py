@@ -1,6 +1,5 @@
 """Who made a bundle, who can read it, and whether its recorder still has the past that the office was told of."""
 
-import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -12,7 +11,6 @@ from click.testing import CliRunner
 from recorder import cli, manifest
 from recorder.export.bundle import export
 from recorder.export.target import Target
-from recorder.manifest import FileEntry, Manifest
 from recorder.office.bundle import verify
 from recorder.office.findings import VerifyReport
 from recorder.office.heads import load_heads
@@ -24,7 +22,7 @@ from recorder.vault import words
 from recorder.vault.age import X25519Identity, decrypt, encrypt_bytes
 from recorder.vault.journal import DeviceKey
 from recorder.vault.store import Store
-from tests.export.van import VEHICLE, Van, names_in
+from tests.export.van import VEHICLE, Van, names_in, resigned
 from tests.vault.kit import fragment, open_like
 
 
@@ -100,7 +98,7 @@ def test_logs_that_were_exchanged_between_folders(van: Van, stick: Path, journey
     one, two = van.folder(stick, journey), van.folder(stick, other)
     for name in ("log.jsonl.age", "ledger.jsonl.age"):
         shutil.copy(two / name, one / name)
-    resign(van, one)
+    resigned(one, van.store.key)
     texts = [text for _, file, text, _ in said(inside(van, stick)) if file == "log.jsonl.age"]
     assert texts == [f"is the log of another journey ({other}); folders or logs were exchanged."]
 
@@ -132,18 +130,6 @@ def test_one_journey_by_an_older_and_by_this_recorder_on_one_stick(van: Van, sti
     ]
 
 
-def resign(van: Van, folder: Path, **changes: object) -> None:
-    """The manifest for what lies there now, by the recorder's own key."""
-    old, _, _ = manifest.parse((folder / "manifest.json").read_bytes())
-    files = tuple(
-        FileEntry(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in sorted(folder.iterdir())
-        if path.name != "manifest.json"
-    )
-    members = {name: getattr(old, name) for name in Manifest.__struct_fields__} | {"files": files} | changes
-    (folder / "manifest.json").write_bytes(manifest.render(Manifest(**members), van.store.key.sign))
-
-
 def as_older(van: Van, folder: Path, journey: str) -> None:
     """What recorders made before names were opaque: the same files, and logs that say less."""
     with (folder / "log.jsonl.age").open("rb") as file:
@@ -153,7 +139,7 @@ def as_older(van: Van, folder: Path, journey: str) -> None:
     ledger = ledger[: next(at for at, line in enumerate(ledger) if b'"folder"' in line)]
     for name, lines in (("log.jsonl.age", log), ("ledger.jsonl.age", ledger)):
         (folder / name).write_bytes(encrypt_bytes(b"".join(lines), [van.identity.recipient]))
-    resign(van, folder, format=manifest.FORMAT_WITH_IDS, journey=journey)
+    resigned(folder, van.store.key, format=manifest.FORMAT_WITH_IDS, journey=journey)
     folder.rename(folder.with_name(journey))
 
 
@@ -234,7 +220,7 @@ def test_a_reader_whom_the_log_does_not_name(van: Van, stick: Path, journey: str
         text = b"".join(decrypt(file, [van.identity]))
     both = [van.identity.recipient, X25519Identity.generate().recipient]
     (folder / "ledger.jsonl.age").write_bytes(encrypt_bytes(text, both))
-    resign(van, folder)
+    resigned(folder, van.store.key)
     assert said(inside(van, stick)) == [
         (
             journey,
