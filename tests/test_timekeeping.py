@@ -1,8 +1,11 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.timekeeping import NS_PER_S, SystemClock, iso_utc, parse_iso_utc
+from recorder import timekeeping
+from recorder.timekeeping import NS_PER_S, SystemClock, iso_utc, parse_iso_utc, suspended_ns
 
 YEAR_9999_NS = 253_402_300_799 * NS_PER_S
 
@@ -44,3 +47,20 @@ def test_the_clocks_of_this_machine_run_forward() -> None:
     assert first.boottime_ns < second.boottime_ns
     assert first.quality in {"synchronised", "rtc", "unproven"}
     assert first.trusted == (first.quality != "unproven")
+
+
+def test_being_held_up_between_two_clocks_is_no_suspension(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One undisturbed reading is enough, whichever it is, and wherever the others were held up."""
+    suspended, held_up_ns = 3_600 * NS_PER_S, 170_000
+    for quiet in range(timekeeping._READINGS):
+        now_ns, reads = 0, 0
+
+        def read(offset_ns: int, quiet: int = quiet) -> int:
+            nonlocal now_ns, reads
+            now_ns += 100 if reads // 3 == quiet else held_up_ns * (1 + reads % 3)
+            reads += 1
+            return now_ns + offset_ns
+
+        monkeypatch.setattr(time, "monotonic_ns", lambda read=read: read(0))
+        monkeypatch.setattr(timekeeping, "boottime_ns", lambda read=read: read(suspended))
+        assert suspended_ns() == suspended

@@ -6,7 +6,6 @@ time of the first; the clock of V4L2 is CLOCK_MONOTONIC (V4L2_BUF_FLAG_TIMESTAMP
 µs), which stands still while the machine sleeps and is brought to boottime here.
 """
 
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Literal
@@ -14,7 +13,7 @@ from typing import Any, Literal
 import av
 
 from recorder.errors import DeviceAbsentError
-from recorder.timekeeping import NS_PER_S, boottime_ns
+from recorder.timekeeping import NS_PER_S, suspended_ns
 
 Encoding = Literal["h264", "mjpeg", "raw"]
 ENCODINGS: tuple[Encoding, ...] = ("h264", "mjpeg", "raw")  # the least work first
@@ -65,5 +64,5 @@ def captured_ns(pts_us: int | None, now_ns: int) -> int:
     """The boottime of a frame that V4L2 stamped ``pts_us`` and that is here at ``now_ns``, which it is if in doubt."""
     if pts_us is None:
         return now_ns
-    at_ns = pts_us * 1_000 + boottime_ns() - time.monotonic_ns()
+    at_ns = pts_us * 1_000 + suspended_ns()
     return at_ns if 0 <= now_ns - at_ns < _PLAUSIBLE_NS else now_ns

@@ -18,7 +18,7 @@ from recorder.capture.stepping import STEPS
 from recorder.capture.webcam import Webcam, WebcamSettings
 from recorder.capture.webcam_source import ENCODINGS, v4l2
 from recorder.errors import DeviceAbsentError
-from recorder.timekeeping import boottime_ns
+from recorder.timekeeping import suspended_ns
 from tests.capture.v4l2_stand_in import DEVICE, FPS, HEIGHT, WIDTH, V4l2Camera, h264, mjpeg, raw, shade_of
 from tests.contract.test_devices import (  # noqa: F401 - pytest collects them here
     test_a_camera_delivers_h264_that_decodes_to_its_format,
@@ -95,7 +95,7 @@ def stamped_number(picture: np.ndarray, captured_ns: int, around: int) -> int:
 
 def times_are_the_cameras(device: V4l2Camera, packets: list[VideoPacket]) -> bool:
     """Whether frame by frame the times are those at which the camera exposed them, to the µs."""
-    asleep_ns = boottime_ns() - time.monotonic_ns()
+    asleep_ns = suspended_ns()
     times = [packet.captured_ns - asleep_ns - device.exposed_us(index) * 1_000 for index, packet in enumerate(packets)]
     return max(map(abs, times)) < 100_000
 
