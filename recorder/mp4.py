@@ -6,16 +6,15 @@ written: each is checked against the bytes at hand before it is believed, and wh
 """
 
 import struct
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 from recorder.errors import MediaError
 
 MIN_BOX_BYTES = 8
 MAX_BOX_BYTES = 1 << 26  # 64 MiB: a fragment is a fraction of a second; a larger box is not ours
 _LARGE_HEADER_BYTES = 16
+_ROOM_BYTES = 1 << 20  # a few fragments of the recorder; stays in the processor's cache
 _MAX_SAMPLES = 1 << 20  # in one run; without per-sample fields a count costs its author four bytes
 
 # 8.8.7 and 8.8.8: flags of tfhd and trun
@@ -40,26 +39,17 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class LooseBox:
-    """One whole box of ``size_bytes`` in the pieces in which it came, uncopied: a day of footage is made of them."""
+class BoxView:
+    """One whole box where it lies in a splitter's memory, uncopied, until the splitter is given more."""
 
     kind: str
-    pieces: tuple[memoryview, ...]
+    data: memoryview
     header_bytes: int
-    size_bytes: int
 
     @property
-    def data(self) -> bytes:
-        """Header and payload, joined anew at each call."""
-        return b"".join(self.pieces)
-
-    @property
-    def payload_pieces(self) -> Iterator[memoryview]:
+    def payload(self) -> memoryview:
         """What follows the header."""
-        skip_bytes = self.header_bytes
-        for piece in self.pieces:
-            yield piece[skip_bytes:]
-            skip_bytes = max(0, skip_bytes - len(piece))
+        return self.data[self.header_bytes :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,48 +127,57 @@ def free_box(size: int) -> bytes:
 
 
 class BoxSplitter:
-    """Cuts a stream of bytes into whole boxes, whatever pieces it comes in. What is not whole waits as it came."""
+    """Cuts a stream of bytes into whole boxes, whatever pieces it comes in. What is not whole waits, in one piece.
+
+    Its memory is used again and again, and grows only with a box that is really there.
+    """
 
     def __init__(self) -> None:
-        self._pieces: deque[memoryview] = deque()
+        self._memory = memoryview(bytearray(_ROOM_BYTES))
+        self._begin = self._end = 0
         self._needed_bytes = MIN_BOX_BYTES  # below which no box can be whole
-        self.pending_bytes = 0
+        self._room = self._memory[:0]
 
-    def push(self, data: bytes) -> Iterator[LooseBox]:
+    @property
+    def pending_bytes(self) -> int:
+        """What belongs to a box that has not come to its end."""
+        return self._end - self._begin
+
+    def clear(self) -> None:
+        """Forget what is pending: another stream begins."""
+        self._begin = self._end = 0
+        self._needed_bytes = MIN_BOX_BYTES
+        self._room = self._memory[:0]
+
+    def room(self, size: int) -> memoryview:
+        """Where the next ``size`` bytes belong, to be filled and then pushed. Boxes given before are gone with it."""
+        if self._end + size > len(self._memory):
+            pending = self._memory[self._begin : self._end]
+            if self.pending_bytes + size > len(self._memory) // 2:  # else most of the time would go into moving
+                self._memory = memoryview(bytearray(2 * (self.pending_bytes + size)))
+            self._begin, self._end = 0, len(pending)
+            self._memory[: self._end] = pending
+        self._room = self._memory[self._end : self._end + size]
+        return self._room
+
+    def push(self, data: bytes | memoryview) -> Iterator[BoxView]:
         """The boxes that ``data`` completes; exhaust it before the next push. MediaError where no box can begin.
 
-        :attr:`pending_bytes` is what belongs to a box that has not come to its end.
+        ``data`` is copied, unless it is the :meth:`room` given last.
         """
-        if data:
-            self._pieces.append(memoryview(data))
-            self.pending_bytes += len(data)
+        if data is not self._room:
+            self.room(len(data))[:] = data
+        self._end += len(data)
+        self._room = self._memory[:0]  # it is taken
         while self.pending_bytes >= self._needed_bytes:
-            extent = _extent(self._beginning(), 0)
+            extent = _extent(self._memory[: self._end], self._begin)
             self._needed_bytes = _LARGE_HEADER_BYTES if extent is None else extent[2]
             if extent is None or self.pending_bytes < self._needed_bytes:
                 continue
             kind, header_bytes, size_bytes = extent
             self._needed_bytes = MIN_BOX_BYTES
-            yield LooseBox(kind, tuple(self._take(size_bytes)), header_bytes, size_bytes)
-
-    def _beginning(self) -> bytes | memoryview:
-        """As much as the longest header has, or more, where it is there."""
-        beginning: bytes | memoryview = self._pieces[0]
-        for piece in islice(self._pieces, 1, None):
-            if len(beginning) >= _LARGE_HEADER_BYTES:
-                break
-            beginning = b"".join((beginning, piece[:_LARGE_HEADER_BYTES]))
-        return beginning
-
-    def _take(self, size_bytes: int) -> Iterator[memoryview]:
-        self.pending_bytes -= size_bytes
-        while size_bytes:
-            piece = self._pieces.popleft()
-            if len(piece) > size_bytes:
-                self._pieces.appendleft(piece[size_bytes:])
-                piece = piece[:size_bytes]
-            size_bytes -= len(piece)
-            yield piece
+            begin, self._begin = self._begin, self._begin + size_bytes
+            yield BoxView(kind, self._memory[begin : self._begin], header_bytes)
 
 
 def iter_boxes(data: bytes) -> Iterator[Box]:

@@ -10,9 +10,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedIOBase, FileIO
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 from recorder import manifest
 from recorder.errors import BundleError
@@ -28,13 +28,18 @@ _OURS = (manifest.MANIFEST_NAME, manifest.LOG_NAME, manifest.LEDGER_NAME)
 class BundleFile:
     """A regular file of a bundle, open for reading. What the stick refuses is a BundleError."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: FileIO | BufferedIOBase) -> None:
         self._file = file
 
     def read(self, size: int, /) -> bytes:
         """At most ``size`` bytes; none only at the end."""
         with _reading():
             return self._file.read(size)
+
+    def readinto(self, memory: memoryview, /) -> int:
+        """How many bytes it put into ``memory``; none only at the end."""
+        with _reading():
+            return self._file.readinto(memory)
 
     def rewind(self) -> None:
         """Go back to the beginning."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from recorder.errors import AgeError, MediaError
-from recorder.mp4 import BoxSplitter, LooseBox
+from recorder.mp4 import BoxSplitter, BoxView
 from recorder.office.movie import Fragment, MovieWriter
 from recorder.office.output import rename_to_new
 from recorder.office.sink import FileSink
@@ -42,6 +42,7 @@ class Joiner:
         self._whole: list[_Part] = []
         self._moov: bytes | None = None  # of the segment being taken
         self._moof: bytes | None = None  # waiting for its mdat
+        self._splitter = BoxSplitter()
 
     def __enter__(self) -> "Joiner":
         return self
@@ -52,20 +53,27 @@ class Joiner:
         for part in (*self._whole, *([] if self._part is None else [self._part])):
             part.discard()
 
-    def add_segment(self, pieces: Iterable[bytes]) -> tuple[str, ...]:
-        """Take one segment's plaintext; what was wrong with it, a sentence each. OSError where the disk refuses."""
+    def room(self, size: int) -> memoryview:
+        """Where the next ``size`` bytes of a segment's plaintext belong, to spare a copy."""
+        return self._splitter.room(size)
+
+    def add_segment(self, pieces: Iterable[bytes | memoryview]) -> tuple[str, ...]:
+        """Take one segment's plaintext; what was wrong with it, a sentence each. OSError where the disk refuses.
+
+        ``pieces``: bytes, or each the :meth:`room` given last.
+        """
         self._moov = self._moof = None
-        splitter = BoxSplitter()
+        self._splitter.clear()
         problems: list[str] = []
         try:
             for piece in pieces:
-                for box in splitter.push(piece):
+                for box in self._splitter.push(piece):
                     problems += self._take(box)
         except MediaError as error:
             return (*problems, f"{error} What follows was left out.")
         except AgeError as error:
             problems.append(str(error))
-        left_bytes = splitter.pending_bytes + len(self._moof or b"")
+        left_bytes = self._splitter.pending_bytes + len(self._moof or b"")
         if left_bytes:
             problems.append(f"Its last {left_bytes} bytes are no whole fragment and were left out.")
         return tuple(problems)
@@ -77,19 +85,19 @@ class Joiner:
         self._whole.clear()
         return movies
 
-    def _take(self, box: LooseBox) -> Iterator[str]:
+    def _take(self, box: BoxView) -> Iterator[str]:
         if box.kind == "moov":
-            self._moov = box.data
+            self._moov = bytes(box.data)
         elif box.kind == "moof":
-            self._moof = box.data
+            self._moof = bytes(box.data)
         elif box.kind == "mdat" and self._moof is not None:
             moof, self._moof = self._moof, None
             try:
                 self._add_fragment(moof, box)
             except MediaError as error:
-                yield f"A fragment of {len(moof) + box.size_bytes} bytes was left out: {error}"
+                yield f"A fragment of {len(moof) + len(box.data)} bytes was left out: {error}"
 
-    def _add_fragment(self, moof: bytes, mdat: LooseBox) -> None:
+    def _add_fragment(self, moof: bytes, mdat: BoxView) -> None:
         if self._moov is None:
             raise MediaError("It comes before the description of its tracks.")
         fragment = None if self._part is None else _following(self._part.writer, self._moov, moof)

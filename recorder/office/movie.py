@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from recorder.errors import MediaError
-from recorder.mp4 import Box, LooseBox, TrackFragment, iter_boxes, read_fragment, read_tracks
+from recorder.mp4 import Box, BoxView, TrackFragment, iter_boxes, read_fragment, read_tracks
 from recorder.office.samples import TrackSamples, box, full_box
 
 _FILE_TYPE = box(b"ftyp", b"isom", struct.pack(">I", 512), b"isom", b"iso2", b"avc1", b"mp41")
@@ -29,7 +29,7 @@ class Out(Protocol):
     """An empty file, as far as a movie needs one. OSError where the disk refuses, perhaps at a later call."""
 
     def write(self, data: bytes | memoryview, /) -> object:
-        """All of it, where the last write ended."""
+        """All of it, where the last write ended; ``data`` may change when this returns."""
         ...
 
     def seek(self, position: int, /) -> object:
@@ -90,7 +90,7 @@ class MovieWriter:
             for samples in (self._samples(part),)
         )
 
-    def add(self, fragment: Fragment, mdat: LooseBox) -> None:
+    def add(self, fragment: Fragment, mdat: BoxView) -> None:
         """Take one fragment; MediaError, with nothing taken, where it does not fit."""
         parts = fragment.parts
         if len({part.track_id for part in parts}) != len(parts):
@@ -99,12 +99,11 @@ class MovieWriter:
             self._samples(part).check(part)
             for run in part.runs:
                 start = run.data_offset - fragment.moof_bytes
-                if not mdat.header_bytes <= start <= start + sum(run.sizes) <= mdat.size_bytes:
+                if not mdat.header_bytes <= start <= start + sum(run.sizes) <= len(mdat.data):
                     raise MediaError("A fragment claims bytes that it does not have.")
         moof_position = self._position - mdat.header_bytes - fragment.moof_bytes
-        for piece in mdat.payload_pieces:
-            self._out.write(piece)
-        self._position += mdat.size_bytes - mdat.header_bytes
+        self._out.write(mdat.payload)
+        self._position += len(mdat.payload)
         for part in parts:
             self._samples(part).take(part, moof_position)
 

@@ -19,7 +19,7 @@ from recorder.office.join import Joiner, Movie
 from recorder.office.logs import JourneyLogs, require_a_key
 from recorder.office.output import write_new
 from recorder.office.papers import Papers, ids_of, read_papers
-from recorder.office.source import SegmentSource
+from recorder.office.source import SegmentSource, new_memory
 from recorder.vault import age
 
 Progress = Callable[[int, int], None]
@@ -158,6 +158,7 @@ class _Opener:
         self._findings = findings
         self._signed = papers.signed
         self._logs = papers.logs
+        self._memory = new_memory()
 
     def open(self) -> OpenedJourney:
         """Write the log and the films."""
@@ -197,9 +198,9 @@ class _Opener:
             is_torn = facts is not None and bool(facts.ended_by)
             with (
                 self._folder.open(name) as file,
-                SegmentSource(file, self._count, is_body_known=is_body_known) as source,
+                SegmentSource(file, self._memory, self._count, is_body_known=is_body_known) as source,
             ):
-                problems = joiner.add_segment(source.plaintext(self._identities, is_torn=is_torn))
+                problems = joiner.add_segment(source.plaintext(self._identities, is_torn=is_torn, room=joiner.room))
                 source.drain()
         except (AgeError, BundleError) as error:
             self._say(name, str(error))

@@ -21,7 +21,7 @@ are released; after one failure an encryptor or reader gives nothing more.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -49,6 +49,7 @@ __all__ = [
     "Identity",
     "Readable",
     "Recipient",
+    "Room",
     "ScryptIdentity",
     "ScryptRecipient",
     "StreamEncryptor",
@@ -67,6 +68,9 @@ NONCE_BYTES = 16
 TAG_BYTES = 16
 SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES
 _MORE, _LAST = b"\x00", b"\x01"
+
+Room = Callable[[int], memoryview]
+"""Gives writable memory of so many bytes; the same again, or other, until what it gave has been yielded."""
 
 
 def new_header(recipients: Sequence[Recipient]) -> tuple[bytes, bytes]:
@@ -153,9 +157,11 @@ def dearmor(source: Readable) -> Iterator[bytes]:
     return age_armor.dearmor(ByteReader(source))
 
 
-def decrypt(source: Readable, identities: Sequence[Identity]) -> Iterator[bytes]:
+def decrypt(source: Readable, identities: Sequence[Identity], room: Room | None = None) -> Iterator[bytes | memoryview]:
     """The plaintext of a binary or armored file, in authenticated chunks of at most 64 KiB.
 
+    Each is new bytes, or lies in the ``room`` it was given and is that memory: new memory for every chunk of a day of
+    footage costs the kernel as much as the decryption. What lies in room that was not yielded is not authentic.
     The header is read and authenticated before this returns: AgeHeaderError, AgeArmorError, AgeNoMatchError. While
     iterating: AgeTruncatedError where the file ends without its final chunk, AgePayloadError where it is damaged;
     what was given out before is good.
@@ -167,7 +173,7 @@ def decrypt(source: Readable, identities: Sequence[Identity]) -> Iterator[bytes]
     nonce = reader.take(NONCE_BYTES)
     if len(nonce) < NONCE_BYTES:
         raise AgeTruncatedError("The file ends right after its header: it holds nothing.")
-    return _chunks(reader, ChaCha20Poly1305(derive(file_key, nonce, "payload")))
+    return _chunks(reader, ChaCha20Poly1305(derive(file_key, nonce, "payload")), room)
 
 
 def _reader(source: Readable) -> ByteReader:
@@ -186,17 +192,17 @@ def _unwrap(header: Header, identities: Sequence[Identity]) -> bytes:
     raise AgeNoMatchError(f"None of the given keys opens this file (it is for: {kinds}); give the key it was made for.")
 
 
-def _chunks(reader: ByteReader, aead: ChaCha20Poly1305) -> Iterator[bytes]:
+def _chunks(reader: ByteReader, aead: ChaCha20Poly1305, room: Room | None) -> Iterator[bytes | memoryview]:
     counter = 0
     while True:
         sealed = reader.view(SEALED_CHUNK_BYTES)
         nonce = counter.to_bytes(11, "big")
         is_full = len(sealed) == SEALED_CHUNK_BYTES
-        if is_full and (chunk := _opened(aead, nonce + _MORE, sealed)) is not None:
+        if is_full and (chunk := _opened(aead, nonce + _MORE, sealed, room)) is not None:
             yield chunk
             counter += 1
             continue
-        final = _opened(aead, nonce + _LAST, sealed)
+        final = _opened(aead, nonce + _LAST, sealed, room)
         break
     if final is None and is_full:
         raise AgePayloadError(f"The file is damaged in its chunk {counter + 1}; what lies before it is good.")
@@ -212,8 +218,16 @@ def _chunks(reader: ByteReader, aead: ChaCha20Poly1305) -> Iterator[bytes]:
         raise AgePayloadError("Something was appended to this file; what was released is good.")
 
 
-def _opened(aead: ChaCha20Poly1305, nonce: bytes, sealed: bytes | memoryview) -> bytes | None:
+def _opened(
+    aead: ChaCha20Poly1305, nonce: bytes, sealed: bytes | memoryview, room: Room | None
+) -> bytes | memoryview | None:
+    if len(sealed) < TAG_BYTES:
+        return None
     try:
-        return aead.decrypt(nonce, sealed, None)
+        if room is None:
+            return aead.decrypt(nonce, sealed, None)
+        chunk = room(len(sealed) - TAG_BYTES)
+        aead.decrypt_into(nonce, sealed, None, chunk)
     except InvalidTag:
         return None
+    return chunk

@@ -1,14 +1,15 @@
 """Makes what is measured: ``python -m tests.bench.sealing FOLDER files|bundle``. A process of its own, see racing.py.
 
 ``identity.txt``, ``recipient.txt``; of files ``<size>.plain``, random bytes, and ``<size>.age``, the same encrypted; of
-a bundle ``stick``, one journey as a recorder exports it: minutes at 4 Mb/s with sound in fragments of a quarter second,
-its pictures and sounds random bytes, for nothing here decodes them.
+a bundle ``stick``, one journey as a recorder exports it: minutes at 4 Mb/s with sound, in the fragments it
+makes, its pictures and sounds random bytes, for nothing here decodes them.
 """
 
 import os
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from recorder.capture.boxes import AAC_FRAME, SOUND_BPS, SOUND_HZ, VIDEO_HZ, Run, Sample, fragment, initialisation
@@ -18,7 +19,8 @@ from tests.export.van import Van
 
 MB = 1_000_000
 SEGMENTS = 33  # of a minute: 1 GB
-FRAGMENTS, FPS, FRAME_BYTES = 240, 30, 16_500
+FPS, FRAME_BYTES = 30, 16_500
+TOGETHER = 12  # frames, see pipeline.py; a fragment, or two where a keyframe lies in it
 AAC_BYTES = SOUND_BPS * AAC_FRAME // SOUND_HZ // 8
 PARAMETER_SETS = b"\0\0\0\1\x67\x42\xc0\x1f\xda\0\0\0\1\x68\xce\x38\x80"
 
@@ -40,20 +42,19 @@ def sealed(folder: Path, size_mb: int, recipient: age.X25519Recipient) -> None:
 def segments() -> Iterator[bytes]:
     """Segments that follow one another on one timeline."""
     start = initialisation(VideoFormat(1280, 720, Fraction(FPS), PARAMETER_SETS), with_sound=True)
-    for segment in range(SEGMENTS):
-        numbers = range(segment * FRAGMENTS, (segment + 1) * FRAGMENTS)
-        yield b"".join([start, *map(quarter_second, numbers)])
+    cuts = [at for at in range(SEGMENTS * 60 * FPS + 1) if at % TOGETHER == 0 or at % FPS == 0]
+    for _, pairs in groupby(enumerate(pairwise(cuts), 1), lambda pair: pair[1][0] // (60 * FPS)):
+        yield b"".join([start, *(whole_fragment(number, *frames) for number, frames in pairs)])
 
 
-def quarter_second(number: int) -> bytes:
-    """The fragment ``number`` of the journey, from 0 on: seven or eight pictures, eleven or twelve frames of sound."""
-    first, end = (at * FPS // 4 for at in (number, number + 1))
-    sound_first, sound_end = (at * SOUND_HZ // AAC_FRAME // 4 for at in (number, number + 1))
+def whole_fragment(number: int, first: int, end: int) -> bytes:
+    """The fragment of the frames from ``first`` on and before ``end``, with the sound that was there by then."""
     pictures = [Sample(VIDEO_HZ // FPS, FRAME_BYTES, is_keyframe=at % FPS == 0) for at in range(first, end)]
+    sound_first, sound_end = (at * SOUND_HZ // FPS // AAC_FRAME for at in (first, end))
     sounds = [AAC_BYTES] * (sound_end - sound_first)
     payload = os.urandom(FRAME_BYTES * len(pictures) + sum(sounds))
     video, sound = Run(first * VIDEO_HZ // FPS, pictures), Run(sound_first * AAC_FRAME, sounds)
-    return fragment(number + 1, video, sound, payload)
+    return fragment(number, video, sound, payload)
 
 
 def bundle(folder: Path, van: Van) -> None:

@@ -296,9 +296,9 @@ def mp4(data: bytes) -> None:
     """Boxes, tracks and fragments, as capture and office read them."""
     for box in BoxSplitter().push(data):
         if box.kind == "moov":
-            read_tracks(box.data)
+            read_tracks(bytes(box.data))
         elif box.kind == "moof":
-            read_fragment(box.data)
+            read_fragment(bytes(box.data))
 
 
 def movie(data: bytes) -> None:

@@ -13,7 +13,6 @@ from recorder.mp4 import (
     Box,
     BoxSplitter,
     FragmentTimes,
-    LooseBox,
     Run,
     SampleDefaults,
     Track,
@@ -73,10 +72,10 @@ def traf(*runs: bytes, tfhd: bytes = full(b"tfhd", "I", 1), tfdt: bytes = full(b
 def test_boxes_come_out_as_they_went_in() -> None:
     """Kind, header and payload of ordinary and of 64-bit boxes."""
     large = struct.pack(">I4sQ", 1, b"mdat", 18) + b"xy"
-    loose = list(BoxSplitter().push(box(b"ftyp", b"isom") + large))
-    assert [(found.kind, found.data, found.header_bytes, found.size_bytes) for found in loose] == [
-        ("ftyp", box(b"ftyp", b"isom"), 8, 12),
-        ("mdat", large, 16, 18),
+    views = list(BoxSplitter().push(box(b"ftyp", b"isom") + large))
+    assert [(view.kind, view.data, view.header_bytes, view.payload) for view in views] == [
+        ("ftyp", box(b"ftyp", b"isom"), 8, b"isom"),
+        ("mdat", large, 16, b"xy"),
     ]
     assert list(iter_boxes(box(b"ftyp", b"isom") + large)) == [
         Box("ftyp", box(b"ftyp", b"isom"), 8),
@@ -87,20 +86,36 @@ def test_boxes_come_out_as_they_went_in() -> None:
 
 @given(st.lists(st.binary(max_size=40), max_size=6), st.data())
 def test_a_stream_in_any_pieces_gives_the_same_boxes(payloads: list[bytes], data: st.DataObject) -> None:
-    """Where the pieces are cut makes no difference, and what is not whole yet is counted."""
+    """Where the pieces are cut makes no difference, nor who copied them; what is not whole yet is counted."""
     boxes = [box(b"free", payload) for payload in payloads]
     stream = b"".join(boxes)
     splitter = BoxSplitter()
-    found: list[LooseBox] = [*splitter.push(b"")]
+    splitter._memory = memoryview(bytearray(data.draw(st.integers(1, 100))))  # so that it is moved about, and grows
+    found: list[tuple[bytes, bytes]] = []
     position = 0
     while position < len(stream):
-        step = data.draw(st.integers(1, len(stream) - position))
-        found += splitter.push(stream[position : position + step])
-        position += step
-        assert sum(len(each.data) for each in found) + splitter.pending_bytes == position
-    assert [each.data for each in found] == boxes
-    assert [b"".join(each.payload_pieces) for each in found] == payloads
+        piece: bytes | memoryview = stream[position : position + data.draw(st.integers(0, len(stream) - position))]
+        if data.draw(st.booleans()):
+            room = splitter.room(len(piece))
+            room[:] = piece
+            piece = room
+        position += len(piece)
+        found += [(bytes(view.data), bytes(view.payload)) for view in splitter.push(piece)]
+        assert sum(len(whole) for whole, _ in found) + splitter.pending_bytes == position
+    assert found == list(zip(boxes, payloads, strict=True))
     assert splitter.pending_bytes == 0
+
+
+def test_a_splitter_begins_anew() -> None:
+    """Whatever the stream before it left behind."""
+    splitter = BoxSplitter()
+    assert not list(splitter.push(struct.pack(">I4sI", 100, b"free", 0)))
+    room = splitter.room(11)
+    room[:] = box(b"free", b"old")
+    splitter.clear()
+    assert not list(splitter.push(b""))
+    assert [bytes(view.data) for view in splitter.push(room)] == [box(b"free", b"old")]  # copied, as any bytes
+    assert [view.data for view in splitter.push(box(b"free", b"new"))] == [box(b"free", b"new")]
 
 
 @pytest.mark.parametrize(

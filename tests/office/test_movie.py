@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recorder.errors import MediaError
-from recorder.mp4 import BoxSplitter, LooseBox, iter_boxes
+from recorder.mp4 import BoxSplitter, BoxView, iter_boxes
 from recorder.office.join import Joiner
 from recorder.office.movie import MovieWriter
 from tests.mp4.test_mp4 import MVHD, box, full, moof, moov, traf, trak, trun
@@ -20,9 +20,9 @@ TRACK = trak(tkhd=full(b"tkhd", "5I", 0, 0, 1, 0, 0, tail=bytes(60)), mdhd=full(
 MOOV = moov(MVHD, TRACK)
 
 
-def mdat(size: int = 100) -> LooseBox:
-    (loose,) = BoxSplitter().push(box(b"mdat", bytes(size)))
-    return loose
+def mdat(size: int = 100) -> BoxView:
+    (view,) = BoxSplitter().push(box(b"mdat", bytes(size)))
+    return view
 
 
 def at(time: int, *sizes: int, duration: int = 3000, offset: int | None = None) -> bytes:

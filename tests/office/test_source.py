@@ -8,7 +8,7 @@ import pytest
 
 from recorder.errors import AgePayloadError, AgeTruncatedError, BundleError
 from recorder.office.contents import BundleFile
-from recorder.office.source import _BLOCK_BYTES, SegmentSource
+from recorder.office.source import _BLOCK_BYTES, _BLOCKS, SegmentSource, new_memory
 from recorder.vault.age import X25519Identity, encrypt_bytes
 
 PLAIN = bytes(range(256)) * 80_000  # twenty megabytes: more than may wait
@@ -22,10 +22,10 @@ class Stick(io.BytesIO):
         super().__init__(data)
         self._ends_at = ends_at
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def readinto(self, memory: memoryview, /) -> int:
         if self.tell() >= self._ends_at:
             raise OSError(5, "Input/output error")
-        return super().read(size)
+        return super().readinto(memory)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,9 @@ def readers() -> list[str]:
 @pytest.mark.parametrize("is_body_known", [True, False])
 def test_all_of_it_is_read_hashed_and_counted(identity: X25519Identity, sealed: bytes, is_body_known: bool) -> None:
     counted: list[int] = []
-    with SegmentSource(BundleFile(io.BytesIO(sealed)), counted.append, is_body_known=is_body_known) as source:
+    with SegmentSource(
+        BundleFile(io.BytesIO(sealed)), new_memory(), counted.append, is_body_known=is_body_known
+    ) as source:
         assert b"".join(source.plaintext([identity], is_torn=False)) == PLAIN
         source.drain()
     body = sealed[len(source.header) :]
@@ -55,7 +57,7 @@ def test_all_of_it_is_read_hashed_and_counted(identity: X25519Identity, sealed: 
 
 def test_damage_ends_the_decryption_and_not_the_hash(identity: X25519Identity, sealed: bytes) -> None:
     damaged = sealed[:5_000_000] + bytes(1000) + sealed[5_001_000:]
-    with SegmentSource(BundleFile(io.BytesIO(damaged)), lambda _: None, is_body_known=False) as source:
+    with SegmentSource(BundleFile(io.BytesIO(damaged)), new_memory(), lambda _: None, is_body_known=False) as source:
         with pytest.raises(AgePayloadError, match="chunk 77"):
             list(source.plaintext([identity], is_torn=False))
         source.drain()
@@ -65,7 +67,9 @@ def test_damage_ends_the_decryption_and_not_the_hash(identity: X25519Identity, s
 def test_a_stick_pulled_out_is_an_error_where_its_bytes_would_have_come(
     identity: X25519Identity, sealed: bytes
 ) -> None:
-    with SegmentSource(BundleFile(Stick(sealed, 6_000_000)), lambda _: None, is_body_known=False) as source:
+    with SegmentSource(
+        BundleFile(Stick(sealed, 6_000_000)), new_memory(), lambda _: None, is_body_known=False
+    ) as source:
         opened: list[bytes] = []
         with pytest.raises(BundleError, match="Input/output error"):
             opened.extend(source.plaintext([identity], is_torn=False))
@@ -76,10 +80,9 @@ def test_a_stick_pulled_out_is_an_error_where_its_bytes_would_have_come(
 
 
 def test_the_thread_ends_with_whoever_gave_up(identity: X25519Identity, sealed: bytes) -> None:
-    with SegmentSource(BundleFile(io.BytesIO(sealed)), lambda _: None, is_body_known=False) as source:
+    with SegmentSource(BundleFile(io.BytesIO(sealed)), new_memory(), lambda _: None, is_body_known=False) as source:
         next(iter(source.plaintext([identity], is_torn=False)))
-        taken, waiting, in_hand = 1, 4, 1
-        while source.body_bytes < (taken + waiting + in_hand) * _BLOCK_BYTES:  # then it waits for room
+        while source.body_bytes < (_BLOCKS - 1) * _BLOCK_BYTES:  # then it waits for room
             threading.Event().wait(0.001)
         assert readers() == [READER]
     assert readers() == []
@@ -87,7 +90,9 @@ def test_the_thread_ends_with_whoever_gave_up(identity: X25519Identity, sealed: 
 
 def test_a_torn_one_ends_where_it_was_torn(identity: X25519Identity, sealed: bytes) -> None:
     for is_torn in (True, False):
-        with SegmentSource(BundleFile(io.BytesIO(sealed[:-100])), lambda _: None, is_body_known=True) as source:
+        with SegmentSource(
+            BundleFile(io.BytesIO(sealed[:-100])), new_memory(), lambda _: None, is_body_known=True
+        ) as source:
             chunks = source.plaintext([identity], is_torn=is_torn)
             if is_torn:
                 assert len(b"".join(chunks)) == len(PLAIN) // 65_536 * 65_536

@@ -26,9 +26,9 @@ def pictures(mp4: bytes, origin_ns: int) -> Iterator[Pictures]:
     moof: bytes | None = None
     for box in BoxSplitter().push(mp4):
         if box.kind == "moov":
-            tracks = read_tracks(box.data)
+            tracks = read_tracks(bytes(box.data))
         elif box.kind == "moof":
-            moof = box.data
+            moof = bytes(box.data)
         elif box.kind == "mdat" and moof is not None:
             for part in read_fragment(moof, {number: track.defaults for number, track in tracks.items()}):
                 track = tracks[part.track_id]

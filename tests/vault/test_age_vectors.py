@@ -23,8 +23,10 @@ from recorder.errors import (
     AgeTruncatedError,
 )
 from recorder.vault.age import (
+    CHUNK_BYTES,
     NONCE_BYTES,
     Identity,
+    Room,
     ScryptIdentity,
     StreamEncryptor,
     X25519Identity,
@@ -106,9 +108,14 @@ def test_all_vectors_are_there() -> None:
     assert sum(vector.is_hybrid for vector in ALL) == COUNT_HYBRID
 
 
+_MEMORY = memoryview(bytearray(CHUNK_BYTES))
+ROOMS: dict[str, Room | None] = {"new": None, "used again": lambda size: _MEMORY[:size]}
+
+
 @needs_vectors
+@pytest.mark.parametrize("room", ROOMS.values(), ids=ROOMS)
 @pytest.mark.parametrize("vector", ALL, ids=lambda vector: vector.name)
-def test_vector(vector: Vector) -> None:
+def test_vector(vector: Vector, room: Room | None) -> None:
     """What must open opens to the right plaintext; what must not fails for the right reason, and in the right place.
 
     Vectors for post-quantum keys alone are opened by nobody here; that must be an error by name too.
@@ -117,7 +124,7 @@ def test_vector(vector: Vector) -> None:
     error: AgeError | None = None
     try:
         data = b"".join(dearmor(BytesIO(vector.data))) if vector.first("armored") else vector.data
-        for chunk in decrypt(BytesIO(data), vector.identities):
+        for chunk in decrypt(BytesIO(data), vector.identities, room):
             released += chunk
     except AgeError as raised:
         error = raised
