@@ -8,12 +8,14 @@ written: each is checked against the bytes at hand before it is believed, and wh
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from recorder.errors import MediaError
 
 MIN_BOX_BYTES = 8
 MAX_BOX_BYTES = 1 << 26  # 64 MiB: a fragment is a fraction of a second; a larger box is not ours
 _LARGE_HEADER_BYTES = 16
+_HEADER = struct.Struct(">I4s")
 _ROOM_BYTES = 1 << 20  # a few fragments of the recorder; stays in the processor's cache
 _MAX_SAMPLES = 1 << 20  # in one run; without per-sample fields a count costs its author four bytes
 
@@ -21,11 +23,11 @@ _MAX_SAMPLES = 1 << 20  # in one run; without per-sample fields a count costs it
 _TFHD_BASE_OFFSET, _TFHD_DESCRIPTION, _TFHD_DURATION, _TFHD_SIZE, _TFHD_FLAGS = 0x1, 0x2, 0x8, 0x10, 0x20
 _TRUN_DATA_OFFSET, _TRUN_FIRST_FLAGS = 0x1, 0x4
 _TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_COMPOSITION = 0x100, 0x200, 0x400, 0x800
+_TRUN_COLUMNS = (_TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_COMPOSITION)
 _NON_SYNC = 0x10000  # 8.8.3.1: sample_is_non_sync_sample
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """One whole box. ``data``: header and payload; ``kind``: its four characters."""
 
     kind: str
@@ -38,8 +40,7 @@ class Box:
         return self.data[self.header_bytes :]
 
 
-@dataclass(frozen=True, slots=True)
-class BoxView:
+class BoxView(NamedTuple):
     """One whole box where it lies in a splitter's memory, uncopied, until the splitter is given more."""
 
     kind: str
@@ -52,8 +53,7 @@ class BoxView:
         return self.data[self.header_bytes :]
 
 
-@dataclass(frozen=True, slots=True)
-class SampleDefaults:
+class SampleDefaults(NamedTuple):
     """What a sample is where its run does not say (``trex``, 8.8.3). ``duration`` in the track's timescale."""
 
     duration: int = 0
@@ -80,8 +80,7 @@ class Track:
     delay: int
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Consecutive samples of one track, bytes and times. ``data_offset``: from the first byte of the ``moof``."""
 
     data_offset: int
@@ -91,8 +90,7 @@ class Run:
     composition_offsets: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TrackFragment:
+class TrackFragment(NamedTuple):
     """What one ``moof`` holds of one track. ``base_decode_time`` in the track's timescale, below 0 for AAC priming."""
 
     track_id: int
@@ -188,14 +186,14 @@ def iter_boxes(data: bytes) -> Iterator[Box]:
 
 def read_tracks(moov: bytes) -> dict[int, Track]:
     """The tracks declared by a ``moov`` box, by their id (8.3)."""
-    boxes = _payloads(_payload(moov, "moov"))
-    movie_timescale = _timescale(_only(boxes, "mvhd"))
+    boxes = _payloads(_payload(moov, b"moov"))
+    movie_timescale = _timescale(_only(boxes, b"mvhd"))
     defaults = {}
-    for mvex in (payload for kind, payload in boxes if kind == "mvex"):
-        for trex in (payload for kind, payload in _payloads(mvex) if kind == "trex"):
+    for mvex in (payload for kind, payload in boxes if kind == b"mvex"):
+        for trex in (payload for kind, payload in _payloads(mvex) if kind == b"trex"):
             track_id, _, duration, size, flags = _unpack(">4x5I", trex)
             defaults[track_id] = SampleDefaults(duration, size, flags)
-    tracks = [_read_track(payload, defaults, movie_timescale) for kind, payload in boxes if kind == "trak"]
+    tracks = [_read_track(payload, defaults, movie_timescale) for kind, payload in boxes if kind == b"trak"]
     by_id = {track.track_id: track for track in tracks}
     if len(by_id) != len(tracks):
         raise MediaError("The MP4 declares a track twice.")
@@ -214,8 +212,8 @@ def read_fragment(moof: bytes, defaults: Mapping[int, SampleDefaults] | None = N
     """
     return tuple(
         _read_track_fragment(payload, defaults or {})
-        for kind, payload in _payloads(_payload(moof, "moof"))
-        if kind == "traf"
+        for kind, payload in _payloads(_payload(moof, b"moof"))
+        if kind == b"traf"
     )
 
 
@@ -246,9 +244,8 @@ def _extent(data: bytes | memoryview, start: int) -> tuple[str, int, int] | None
     return kind.decode("latin-1"), header_bytes, size
 
 
-def _extents(data: bytes) -> Iterator[tuple[str, int, int, int]]:
-    """Of each box that fills ``data`` its kind, where it and its payload begin, and where they end. MediaError."""
-    start = 0
+def _extents(data: bytes, start: int = 0) -> Iterator[tuple[str, int, int, int]]:
+    """Of each box from ``start`` on its kind, where it and its payload begin, and where they end. MediaError."""
     while start < len(data):
         extent = _extent(data, start)
         if extent is None or extent[2] > len(data) - start:
@@ -258,23 +255,38 @@ def _extents(data: bytes) -> Iterator[tuple[str, int, int, int]]:
         start += size_bytes
 
 
-def _payloads(data: bytes) -> list[tuple[str, bytes]]:
-    """Kind and payload of each box that fills ``data``. MediaError."""
-    return [(kind, data[start:end]) for kind, _, start, end in _extents(data)]
+def _payloads(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Kind and payload of each box that fills ``data``. MediaError.
+
+    A day of footage has some two million boxes in its fragments: the ordinary ones take the short way.
+    """
+    found: list[tuple[bytes, bytes]] = []
+    start, end = 0, len(data)
+    while start < end:
+        if end - start >= MIN_BOX_BYTES:
+            size, kind = _HEADER.unpack_from(data, start)
+            if MIN_BOX_BYTES <= size <= end - start:
+                found.append((kind, data[start + MIN_BOX_BYTES : start + size]))
+                start += size
+                continue
+        name, _, payload_begin, start = next(_extents(data, start))
+        found.append((name.encode("latin-1"), data[payload_begin:start]))
+    return found
 
 
-def _payload(data: bytes, kind: str) -> bytes:
-    for found, _, start, end in _extents(data):
+def _payload(data: bytes, kind: bytes) -> bytes:
+    """Of the box at the beginning of ``data``. MediaError where it is of another kind."""
+    for found, payload in _payloads(data):
         if found != kind:
             break
-        return data[start:end]
-    raise MediaError(f"The MP4 has no {kind} box where one belongs.")
+        return payload
+    raise MediaError(f"The MP4 has no {kind.decode()} box where one belongs.")
 
 
-def _only(boxes: list[tuple[str, bytes]], kind: str) -> bytes:
+def _only(boxes: list[tuple[bytes, bytes]], kind: bytes) -> bytes:
     found = [payload for each, payload in boxes if each == kind]
     if len(found) != 1:
-        raise MediaError(f"The MP4 has {len(found)} boxes {kind} where one belongs.")
+        raise MediaError(f"The MP4 has {len(found)} boxes {kind.decode()} where one belongs.")
     return found[0]
 
 
@@ -296,21 +308,21 @@ def _timescale(payload: bytes) -> int:
 
 def _read_track(payload: bytes, defaults: Mapping[int, SampleDefaults], movie_timescale: int) -> Track:
     boxes = _payloads(payload)
-    tkhd = _only(boxes, "tkhd")  # 8.3.2
+    tkhd = _only(boxes, b"tkhd")  # 8.3.2
     (version,) = _unpack(">B", tkhd)
     (track_id,) = _unpack(">4x16xI" if version == 1 else ">4x8xI", tkhd)
-    media = _payloads(_only(boxes, "mdia"))
-    (handler,) = struct.unpack(">4s", _only(media, "hdlr")[8:12].ljust(4))  # 8.4.3
-    tables = _only(_payloads(_only(media, "minf")), "stbl")
+    media = _payloads(_only(boxes, b"mdia"))
+    (handler,) = struct.unpack(">4s", _only(media, b"hdlr")[8:12].ljust(4))  # 8.4.3
+    tables = _only(_payloads(_only(media, b"minf")), b"stbl")
     descriptions = [box.data for box in iter_boxes(tables) if box.kind == "stsd"]
     if len(descriptions) != 1:
         raise MediaError(f"The MP4 describes the samples of a track {len(descriptions)} times.")
-    edits = [edts for kind, edts in boxes if kind == "edts"]
+    edits = [edts for kind, edts in boxes if kind == b"edts"]
     delay, media_start = _read_edits(edits[0]) if edits else (0, 0)
     return Track(
         track_id=track_id,
         handler=handler.decode("latin-1"),
-        timescale=_timescale(_only(media, "mdhd")),
+        timescale=_timescale(_only(media, b"mdhd")),
         description=descriptions[0],
         defaults=defaults.get(track_id, SampleDefaults()),
         movie_timescale=movie_timescale,
@@ -321,7 +333,7 @@ def _read_track(payload: bytes, defaults: Mapping[int, SampleDefaults], movie_ti
 
 def _read_edits(edts: bytes) -> tuple[int, int]:
     """Delay and first media time of an edit list (8.6.6): empty edits, then one that shows media."""
-    elst = _only(_payloads(edts), "elst")
+    elst = _only(_payloads(edts), b"elst")
     version, count = _unpack(">B3xI", elst)
     layout = ">QqI" if version == 1 else ">IiI"
     delay = 0
@@ -335,7 +347,7 @@ def _read_edits(edts: bytes) -> tuple[int, int]:
 
 def _read_track_fragment(payload: bytes, defaults: Mapping[int, SampleDefaults]) -> TrackFragment:
     boxes = _payloads(payload)
-    tfhd = _only(boxes, "tfhd")  # 8.8.7
+    tfhd = _only(boxes, b"tfhd")  # 8.8.7
     flags_word, track_id = _unpack(">2I", tfhd)
     if flags_word & _TFHD_BASE_OFFSET:
         raise MediaError("The MP4 counts a fragment's bytes from elsewhere than the fragment.")
@@ -346,11 +358,11 @@ def _read_track_fragment(payload: bytes, defaults: Mapping[int, SampleDefaults])
         if flags_word & flag:
             (values[index],) = _unpack(">I", tfhd, position)
             position += 4
-    tfdt = _only(boxes, "tfdt")  # 8.8.12
+    tfdt = _only(boxes, b"tfdt")  # 8.8.12
     (version,) = _unpack(">B", tfdt)
     # Unsigned by the letter; libavformat writes the priming before time zero in two's complement, and reads it so.
     (base_decode_time,) = _unpack(">4xq" if version == 1 else ">4xI", tfdt)
-    runs = tuple(_read_run(trun, SampleDefaults(*values)) for kind, trun in boxes if kind == "trun")
+    runs = tuple(_read_run(trun, SampleDefaults(*values)) for kind, trun in boxes if kind == b"trun")
     return TrackFragment(track_id, base_decode_time, runs)
 
 
@@ -365,7 +377,7 @@ def _read_run(payload: bytes, defaults: SampleDefaults) -> Run:
     if flags_word & _TRUN_FIRST_FLAGS:
         (first_flags,) = _unpack(">I", payload, position)
         position += 4
-    present = [flag for flag in (_TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_COMPOSITION) if flags_word & flag]
+    present = [flag for flag in _TRUN_COLUMNS if flags_word & flag]
     table = _unpack(f">{count * len(present)}I", payload, position)
     columns = {flag: table[index :: len(present)] for index, flag in enumerate(present)}
     if _TRUN_FLAGS in columns:

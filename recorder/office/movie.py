@@ -7,9 +7,8 @@ it lasts until it ends.
 """
 
 import struct
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from recorder.errors import MediaError
 from recorder.mp4 import Box, BoxView, TrackFragment, iter_boxes, read_fragment, read_tracks
@@ -37,8 +36,7 @@ class Out(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(NamedTuple):
     """One ``moof``, read: what it holds of each track, and its own length."""
 
     parts: tuple[TrackFragment, ...]
@@ -92,20 +90,19 @@ class MovieWriter:
 
     def add(self, fragment: Fragment, mdat: BoxView) -> None:
         """Take one fragment; MediaError, with nothing taken, where it does not fit."""
-        parts = fragment.parts
-        if len({part.track_id for part in parts}) != len(parts):
+        parts, payload = [(self._samples(part), part) for part in fragment.parts], mdat.payload
+        if len({part.track_id for _, part in parts}) != len(parts):
             raise MediaError("A fragment has a track twice.")
-        for part in parts:
-            self._samples(part).check(part)
+        first = fragment.moof_bytes + mdat.header_bytes
+        for samples, part in parts:
+            samples.check(part)
             for run in part.runs:
-                start = run.data_offset - fragment.moof_bytes
-                if not mdat.header_bytes <= start <= start + sum(run.sizes) <= len(mdat.data):
+                if not first <= run.data_offset <= run.data_offset + sum(run.sizes) <= first + len(payload):
                     raise MediaError("A fragment claims bytes that it does not have.")
-        moof_position = self._position - mdat.header_bytes - fragment.moof_bytes
-        self._out.write(mdat.payload)
-        self._position += len(mdat.payload)
-        for part in parts:
-            self._samples(part).take(part, moof_position)
+        self._out.write(payload)
+        for samples, part in parts:
+            samples.take(part, self._position - first)
+        self._position += len(payload)
 
     def finish(self) -> Fraction:
         """Write the index; how long the movie lasts, in seconds. Syncing and closing is the caller's."""
