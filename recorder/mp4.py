@@ -21,6 +21,7 @@ _MAX_SAMPLES = 1 << 20  # in one run; without per-sample fields a count costs it
 
 # 8.8.7 and 8.8.8: flags of tfhd and trun
 _TFHD_BASE_OFFSET, _TFHD_DESCRIPTION, _TFHD_DURATION, _TFHD_SIZE, _TFHD_FLAGS = 0x1, 0x2, 0x8, 0x10, 0x20
+_TFHD_DEFAULTS = _TFHD_DURATION | _TFHD_SIZE | _TFHD_FLAGS
 _TRUN_DATA_OFFSET, _TRUN_FIRST_FLAGS = 0x1, 0x4
 _TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_COMPOSITION = 0x100, 0x200, 0x400, 0x800
 _TRUN_COLUMNS = (_TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_COMPOSITION)
@@ -59,6 +60,9 @@ class SampleDefaults(NamedTuple):
     duration: int = 0
     size: int = 0
     flags: int = 0
+
+
+_NO_DEFAULTS = SampleDefaults()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +162,15 @@ class BoxSplitter:
         self._room = self._memory[self._end : self._end + size]
         return self._room
 
-    def push(self, data: bytes | memoryview) -> Iterator[BoxView]:
-        """The boxes that ``data`` completes; exhaust it before the next push. MediaError where no box can begin.
-
-        ``data`` is copied, unless it is the :meth:`room` given last.
-        """
+    def append(self, data: bytes | memoryview) -> None:
+        """Take ``data``; it is copied, unless it is the :meth:`room` given last."""
         if data is not self._room:
             self.room(len(data))[:] = data
         self._end += len(data)
         self._room = self._memory[:0]  # it is taken
+
+    def boxes(self) -> Iterator[BoxView]:
+        """Those that are whole; exhaust it before more is appended. MediaError where no box can begin."""
         while self.pending_bytes >= self._needed_bytes:
             extent = _extent(self._memory[: self._end], self._begin)
             self._needed_bytes = _LARGE_HEADER_BYTES if extent is None else extent[2]
@@ -176,6 +180,11 @@ class BoxSplitter:
             self._needed_bytes = MIN_BOX_BYTES
             begin, self._begin = self._begin, self._begin + size_bytes
             yield BoxView(kind, self._memory[begin : self._begin], header_bytes)
+
+    def push(self, data: bytes | memoryview) -> Iterator[BoxView]:
+        """The boxes that ``data`` completes: :meth:`append` and :meth:`boxes`."""
+        self.append(data)
+        return self.boxes()
 
 
 def iter_boxes(data: bytes) -> Iterator[Box]:
@@ -210,11 +219,8 @@ def read_fragment(moof: bytes, defaults: Mapping[int, SampleDefaults] | None = N
 
     MediaError where offsets do not count from the ``moof`` (no default-base-is-moof recorder writes such).
     """
-    return tuple(
-        _read_track_fragment(payload, defaults or {})
-        for kind, payload in _payloads(_payload(moof, b"moof"))
-        if kind == b"traf"
-    )
+    boxes = _payloads(_payload(moof, b"moof"))
+    return tuple([_read_track_fragment(payload, defaults or {}) for kind, payload in boxes if kind == b"traf"])
 
 
 def fragment_times(moof: bytes, defaults: Mapping[int, SampleDefaults] | None = None) -> dict[int, FragmentTimes]:
@@ -351,27 +357,27 @@ def _read_track_fragment(payload: bytes, defaults: Mapping[int, SampleDefaults])
     flags_word, track_id = _unpack(">2I", tfhd)
     if flags_word & _TFHD_BASE_OFFSET:
         raise MediaError("The MP4 counts a fragment's bytes from elsewhere than the fragment.")
-    known = defaults.get(track_id, SampleDefaults())
-    position = 8 + (4 if flags_word & _TFHD_DESCRIPTION else 0)
-    values = [known.duration, known.size, known.flags]
-    for index, flag in enumerate((_TFHD_DURATION, _TFHD_SIZE, _TFHD_FLAGS)):
-        if flags_word & flag:
-            (values[index],) = _unpack(">I", tfhd, position)
-            position += 4
+    known = defaults.get(track_id, _NO_DEFAULTS)
+    if flags_word & _TFHD_DEFAULTS:
+        position = 8 + (4 if flags_word & _TFHD_DESCRIPTION else 0)
+        values = list(known)
+        for index, flag in enumerate((_TFHD_DURATION, _TFHD_SIZE, _TFHD_FLAGS)):
+            if flags_word & flag:
+                (values[index],) = _unpack(">I", tfhd, position)
+                position += 4
+        known = SampleDefaults(*values)
     tfdt = _only(boxes, b"tfdt")  # 8.8.12
-    (version,) = _unpack(">B", tfdt)
     # Unsigned by the letter; libavformat writes the priming before time zero in two's complement, and reads it so.
-    (base_decode_time,) = _unpack(">4xq" if version == 1 else ">4xI", tfdt)
-    runs = tuple(_read_run(trun, SampleDefaults(*values)) for kind, trun in boxes if kind == b"trun")
+    (base_decode_time,) = _unpack(">4xq" if tfdt[:1] == b"\1" else ">4xI", tfdt)
+    runs = tuple([_read_run(trun, known) for kind, trun in boxes if kind == b"trun"])
     return TrackFragment(track_id, base_decode_time, runs)
 
 
 def _read_run(payload: bytes, defaults: SampleDefaults) -> Run:
     """One ``trun`` (8.8.8)."""
-    flags_word, count = _unpack(">2I", payload)
+    flags_word, count, data_offset = _unpack(">2Ii", payload)
     if not flags_word & _TRUN_DATA_OFFSET or count > _MAX_SAMPLES:
         raise MediaError("The MP4 has a fragment without the place, or with an absurd number, of its samples.")
-    (data_offset,) = _unpack(">i", payload, 8)
     position = 12
     first_flags = None
     if flags_word & _TRUN_FIRST_FLAGS:

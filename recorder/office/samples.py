@@ -63,16 +63,16 @@ class TrackSamples:
         """Enter the samples of a checked ``part``, whose ``moof`` would begin at byte ``moof_position``."""
         if not part.sample_count:
             return
-        if self.count:
+        if self._sizes:
             self._stretch_last(part.base_decode_time)
         else:
             self.first_time = part.base_decode_time
         for run in part.runs:
-            first_number = self.count + 1
-            self._sync_numbers.extend(compress(range(first_number, first_number + len(run.sync)), run.sync))
+            first_number, count = len(self._sizes) + 1, len(run.sizes)
+            self._sync_numbers.extend(compress(range(first_number, first_number + count), run.sync))
             self._sizes.extend(run.sizes)
             self._chunk_offsets.append(moof_position + run.data_offset)
-            self._chunk_lengths.append(len(run.sizes))
+            self._chunk_lengths.append(count)
             _extend(self._durations, run.durations)
             _extend(self._compositions, run.composition_offsets)
         self.end_time = part.base_decode_time + part.duration
