@@ -9,6 +9,7 @@ Times: ``captured - origin`` in 1/90000 s for pictures, samples at 48 kHz for so
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from recorder.capture import annexb, boxes
 from recorder.capture.boxes import AAC_FRAME, Run, Sample
@@ -18,8 +19,7 @@ FRAGMENT_NS = 1_000_000_000  # at most, where nobody cuts it earlier: whoever lo
 _SOUND_PER_FRAGMENT = 2 * FRAGMENT_NS * boxes.SOUND_HZ // 1_000_000_000  # where there is picture, it decides
 
 
-@dataclass(frozen=True, slots=True)
-class SoundPacket:
+class SoundPacket(NamedTuple):
     """One AAC packet of 1024 samples, the first of them at ``position`` (48 kHz, since the journey's origin)."""
 
     data: bytes

@@ -9,7 +9,7 @@ from __future__ import annotations  # numpy is needed to read these types, not t
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -34,8 +34,7 @@ class VideoFormat:
     extradata: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class VideoPacket:
+class VideoPacket(NamedTuple):
     """One encoded frame, never a B-frame. ``data``: Annex B access unit. ``captured_ns``: boottime of exposure.
 
     ``video``: the format it is in; None: that of the camera's opening. The first one in another format is a keyframe.
@@ -48,8 +47,7 @@ class VideoPacket:
     video: VideoFormat | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AudioBlock:
+class AudioBlock(NamedTuple):
     """Consecutive mono samples, int16. ``captured_ns``: boottime of the first one. ``rate_hz``: samples a second."""
 
     samples: Samples

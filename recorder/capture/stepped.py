@@ -57,7 +57,7 @@ class SteppedEncoder:
         self._next_number = number + every
         self._stamp.apply(self.canvas.y, captured_ns, number)
         packet = self._encoder.encode(self.canvas.frame, captured_ns, duration_ns * every)
-        packet = replace(packet, video=self._format)
+        packet = packet._replace(video=self._format)
         if self._pace.saw(captured_ns, boottime_ns()):
             self._begin()
         return packet

@@ -324,7 +324,7 @@ def test_frames_of_another_format_begin_a_segment_at_their_keyframe() -> None:
     bench.run(2, microphone=False)
     for n in range(1, 50):  # the frame that began it was lost on the way
         frame = picture(bench.now_ns + n * FRAME_NS, key=n % 25 == 0)
-        bench.recording.picture(replace(frame, video=other))
+        bench.recording.picture(frame._replace(video=other))
     first, second = bench.end()
     assert (first.reason, second.first_ns) == ("rotation", ORIGIN + 2 * S + 25 * FRAME_NS)
     assert first.facts is not None
