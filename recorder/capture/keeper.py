@@ -15,6 +15,7 @@ from recorder.errors import CaptureError
 
 SILENT_AFTER_S = 3.0
 _ROUND_S = 0.1  # until a device has delivered, and between tries
+_WATCHING_ROUND_S = 0.5  # a device that has failed, or is not wanted any more, does not wait for it
 
 
 class Keeper:
@@ -119,7 +120,7 @@ class Keeper:
             left_s = (self._delivered_s or opened_s) + SILENT_AFTER_S - self.beat_s
             if left_s < 0:
                 return DeviceFailure(f"The {self.kind} has delivered nothing for {SILENT_AFTER_S:g} s.")
-            round_s = _ROUND_S if self._delivered_s is None else left_s  # no sooner is there anything to see
+            round_s = _ROUND_S if self._delivered_s is None else _WATCHING_ROUND_S
             with self._changed:
                 self._changed.wait_for(lambda: not self._wanted or self._failure, min(round_s, left_s))
         return None
