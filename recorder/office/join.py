@@ -1,7 +1,7 @@
 """The segments of one journey become one movie, without a moment or a megabyte more than needed.
 
-Rules: segments come in order and in pieces, as they are decrypted; no more than one fragment is in memory, and it is
-not copied there; plaintext goes into one temporary file in the folder the user pointed at, which gets its name when it
+Rules: segments come in order and in pieces, as they are decrypted; half a megabyte is in memory, or one fragment where
+it is larger, and is not copied there; plaintext goes into one temporary file in the folder the user pointed at, which gets its name when it
 is whole and vanishes where it never is. What cannot be used is left out, counted and said; what follows it is still
 taken. Other codec parameters, or a timeline that begins anew, begin another part.
 """
@@ -78,7 +78,7 @@ class Joiner:
                         break
         except AgeError as error:
             wrong.append(str(error))
-        finally:
+        finally:  # what came before a stick was pulled out is whole, too
             is_mp4 = is_mp4 and self._take_whole(problems)
         left_bytes = self._splitter.pending_bytes + len(self._moof or b"")
         if left_bytes and is_mp4:
