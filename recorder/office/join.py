@@ -1,9 +1,9 @@
 """The segments of one journey become one movie, without a moment or a megabyte more than needed.
 
 Rules: segments come in order and in pieces, as they are decrypted; half a megabyte is in memory, or one fragment where
-it is larger, and is not copied there; plaintext goes into one temporary file in the folder the user pointed at, which gets its name when it
-is whole and vanishes where it never is. What cannot be used is left out, counted and said; what follows it is still
-taken. Other codec parameters, or a timeline that begins anew, begin another part.
+it is larger, and is not copied there; plaintext goes into one temporary file in the folder the user pointed at, which
+gets its name when it is whole and vanishes where it never is. What cannot be used is left out, counted and said; what
+follows it is still taken. Other codec parameters, or a timeline that begins anew, begin another part.
 """
 
 import os
