@@ -44,6 +44,7 @@ _SMALL = (64, 64)
 _CLOSING_ROUND_S = 0.02
 _TOGETHER_NS = 390_000_000  # so long pictures wait for one another: then they are a fragment, written and synced
 _ROUND_S = 0.5  # the mux thread goes round so often at least
+_BLOCKS_TOGETHER = 6  # of sound: an encoder that fails costs all that was handed in with what it failed at
 
 
 _Job = VideoPacket | AudioBlock | Callable[[], None]
@@ -260,20 +261,24 @@ class Capture:
         while (job := self._inbox.take()) is not None:
             if isinstance(job, AudioBlock):
                 sounds.append(job)
-            elif isinstance(job, VideoPacket) and not job.is_keyframe:
+                if len(sounds) == _BLOCKS_TOGETHER:
+                    self._hand_in(sounds)
+            elif isinstance(job, VideoPacket):
+                if job.is_keyframe:  # a fragment ends here, and sound of its time goes into it
+                    self._hand_in(sounds)
                 self._recording.picture(job)
-            else:  # a fragment ends here, and sound of its time goes into it
-                self._recording.sound(*sounds)
-                sounds.clear()
-                if isinstance(job, VideoPacket):
-                    self._recording.picture(job)
-                else:
-                    job()
+            else:
+                self._hand_in(sounds)
+                job()
             self._mux_beat_s = time.monotonic()
             if self._mux_beat_s - began_s > for_s:
                 self._inbox.put(_nothing)
                 break
+        self._hand_in(sounds)
+
+    def _hand_in(self, sounds: list[AudioBlock]) -> None:
         self._recording.sound(*sounds)
+        sounds.clear()
 
     def _on_segment_lost(self, number: int, retry_after_s: float) -> None:
         """Called on the card's thread."""
