@@ -282,6 +282,6 @@ def later(footage: Footage, by_s: int) -> Footage:
     """The same, so many seconds on."""
     return replace(
         footage,
-        pictures=tuple(replace(one, captured_ns=one.captured_ns + by_s * NS_PER_S) for one in footage.pictures),
-        sounds=tuple(replace(one, position=one.position + by_s * 48_000) for one in footage.sounds),
+        pictures=tuple(one._replace(captured_ns=one.captured_ns + by_s * NS_PER_S) for one in footage.pictures),
+        sounds=tuple(one._replace(position=one.position + by_s * 48_000) for one in footage.sounds),
     )
