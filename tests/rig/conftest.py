@@ -18,7 +18,7 @@ import pytest
 from tests.rig.checkout import Checkout, install_from_stick
 from tests.rig.machine import Image
 from tests.rig.office import Office
-from tests.rig.recorder import Recorder, read_stick, write_stick
+from tests.rig.recorder import Recorder, read_stick
 from tests.rig.vehicle import Snapshot, Vehicle
 
 RIG = Path(__file__).parent
@@ -127,25 +127,16 @@ def office() -> Iterator[Office]:
 @pytest.fixture
 def laptop(image: Image, snapshot: Callable[..., Snapshot]) -> Callable[[Path, Path], Path]:
     """``laptop(stick, out)`` copies what is on a stick into ``out``, with a machine that never saw a recorder."""
-    return lambda stick, out: _on_a_laptop(image, snapshot, read_stick, stick, out)
 
+    def read(stick: Path, out: Path) -> Path:
+        with (
+            tempfile.TemporaryDirectory(prefix="rig-") as name,
+            Vehicle(image, Path(name), bare_of(snapshot)) as machine,
+        ):
+            machine.resume()
+            return read_stick(machine, stick, out)
 
-@pytest.fixture
-def put_onto(image: Image, snapshot: Callable[..., Snapshot]) -> Callable[[Path, Path], Path]:
-    """``put_onto(stick, folder)`` copies what is in ``folder`` onto a stick, with a machine of that kind."""
-    return lambda stick, folder: _on_a_laptop(image, snapshot, write_stick, stick, folder)
-
-
-def _on_a_laptop(
-    image: Image,
-    snapshot: Callable[..., Snapshot],
-    carry: Callable[[Vehicle, Path, Path], Path],
-    stick: Path,
-    folder: Path,
-) -> Path:
-    with tempfile.TemporaryDirectory(prefix="rig-") as name, Vehicle(image, Path(name), bare_of(snapshot)) as machine:
-        machine.resume()
-        return carry(machine, stick, folder)
+    return read
 
 
 @pytest.fixture

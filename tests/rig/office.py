@@ -12,15 +12,12 @@ PASSPHRASE = "four plain words here"  # noqa: S105 - it guards keys that live as
 class Office:
     """An office whose keys lie in ``folder``; it has the only key that opens. Commands are typed as a person would."""
 
-    WHO = "F. Hughes"
-
     def __init__(self, folder: Path) -> None:
         self._keys = folder / "keys"
         made = self._run("keygen", "--out", self._keys, typed=f"{PASSPHRASE}\n{PASSPHRASE}\n")
         assert made.returncode == 0, made.stderr
         [self.identity] = load_identities(self._keys / "identity.txt", lambda: PASSPHRASE)
         self.recipient = (self._keys / "recipient.txt").read_text().strip()
-        self.authority = (self._keys / "authority.pub").read_text().strip()
 
     def enrol(self, vehicle: str, key: str) -> None:
         """``cabin-recorder enrol``: note whose key signs what comes from ``vehicle``."""
@@ -34,19 +31,6 @@ class Office:
     def open(self, bundle: Path, out: Path) -> subprocess.CompletedProcess[str]:
         """``cabin-recorder open``."""
         return self._run("open", bundle, "-i", self._keys / "identity.txt", "-o", out, typed=f"{PASSPHRASE}\n")
-
-    def order_everything(self, vehicle: str, stick: Path) -> str:
-        """``cabin-recorder order hold --all`` into the new folder ``stick``; the order's number."""
-        stick.mkdir(parents=True)
-        said = ("--vehicle", vehicle, "--all", "--who", self.WHO, "--reason", "case 2026/114")
-        made = self._run("order", "hold", *said, "--keys", self._keys, "--stick", stick, typed=f"{PASSPHRASE}\n")
-        assert made.returncode == 0, made.stdout + made.stderr
-        [order] = stick.glob(f"CABIN-ORDERS/{vehicle}/*.order.json")
-        return order.name.partition(".")[0]
-
-    def check_orders(self, stick: Path) -> subprocess.CompletedProcess[str]:
-        """``cabin-recorder order check``."""
-        return self._run("order", "check", stick, "--keys", self._keys)
 
     def _run(self, *arguments: str | Path, typed: str = "") -> subprocess.CompletedProcess[str]:
         """In a session of its own: a passphrase is asked for at the terminal, where there is one."""

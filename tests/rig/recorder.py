@@ -24,7 +24,6 @@ vehicle = "VAN-1"
 path = "/var/lib/cabin-recorder/store"
 [keys]
 recipients = ["{recipient}"]
-{authority}
 {slot}
 [camera]
 {camera}
@@ -66,7 +65,6 @@ _SIMULATED: dict[str, object] = {
     "clock_grace_s": 900,
     "max_age_s": 86400,
     "slot": "",
-    "authority": "",
 }
 BY_PINS = {"panel": "gpio", "power": "logind"}
 
@@ -187,25 +185,10 @@ class Recorder:
 
 def read_stick(laptop: Vehicle, stick: Path, folder: Path) -> Path:
     """Copy what is on ``stick`` into ``folder`` by way of ``laptop``, a machine without a recorder."""
-    _mount(laptop, stick, "ro")
-    with tarfile.open(fileobj=io.BytesIO(laptop.guest.try_("tar", "-C", "/mnt", "-c", ".").output)) as archive:
-        archive.extractall(folder, filter="data")
-    return folder
-
-
-def write_stick(laptop: Vehicle, stick: Path, folder: Path) -> Path:
-    """Copy the files in ``folder`` onto ``stick`` by way of ``laptop``, as a file manager does; the stick."""
-    _mount(laptop, stick, "rw")
-    for path in folder.rglob("*"):
-        if path.is_file():
-            laptop.guest.write(f"/mnt/{path.relative_to(folder)}", path.read_bytes())
-    laptop.guest.run("umount", "/mnt")
-    laptop.machine.unplug("import")
-    return stick
-
-
-def _mount(laptop: Vehicle, stick: Path, how: str) -> None:
     device = f"/dev/disk/by-label/{STICK_LABEL}"
     laptop.machine.plug("import", stick)
     laptop.guest.until(f"[ -e {device} ]")
-    laptop.guest.run("mount", "-o", how, device, "/mnt")
+    laptop.guest.run("mount", "-o", "ro", device, "/mnt")
+    with tarfile.open(fileobj=io.BytesIO(laptop.guest.try_("tar", "-C", "/mnt", "-c", ".").output)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
