@@ -15,7 +15,7 @@ from recorder.capture import annexb, boxes
 from recorder.capture.boxes import AAC_FRAME, Run, Sample
 from recorder.capture.ports import VideoFormat, VideoPacket
 
-FRAGMENT_NS = 1_000_000_000  # at most, where nobody cuts it earlier: whoever lost time works off what came meanwhile
+FRAGMENT_NS = 120_000_000  # four frames at 30 a second, however they jitter, three at 25; see README, "Capturing"
 _SOUND_PER_FRAGMENT = 2 * FRAGMENT_NS * boxes.SOUND_HZ // 1_000_000_000  # where there is picture, it decides
 
 

@@ -32,7 +32,7 @@ _SECTOR_BYTES = 512  # of /sys/block/*/stat, whatever the device's own are
 _WRITTEN = 6  # the field of it (Documentation/block/stat.rst)
 SIZES = {"1280x720": (1280, 720, 120), "1920x1080": (1920, 1080, 150)}  # and the goal in MB
 _UNIT = Path(__file__).parents[2] / "systemd" / "cabin-recorder.service"
-_FRAGMENTS = ["-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "400000"]  # as ours
+_FRAGMENTS = ["-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "250000"]
 
 
 def unit_environment() -> dict[str, str]:
