@@ -122,7 +122,8 @@ def test_a_recording_that_is_taken_up_again_goes_on_on_the_same_timeline(tmp_pat
     segments: list[bytes] = []
     for number in (1, 2):
         camera = SyntheticCamera(320, 240, Fraction(30), 500_000, "VAN-7")
-        segments += record(camera, SyntheticMicrophone(48_000), 2, origin_ns=origin_ns, first_segment_number=number)
+        segments += record(camera, SyntheticMicrophone(48_000), 2.4, origin_ns=origin_ns, first_segment_number=number)
+        threading.Event().wait(0.3)  # as a crash takes; between two beeps, and long enough for a frame to be missing
     path = written(tmp_path / "whole.mp4", appended(segments))
     found = measure(path)
     assert found.picture is not None
