@@ -152,7 +152,7 @@ class BoxSplitter:
         self._room = self._memory[:0]
 
     def room(self, size: int) -> memoryview:
-        """Where the next ``size`` bytes belong, to be filled and then pushed. Boxes given before are gone with it."""
+        """Where the next ``size`` bytes belong, to be filled and then appended. Boxes given before are gone with it."""
         if self._end + size > len(self._memory):
             pending = self._memory[self._begin : self._end]
             if self.pending_bytes + size > len(self._memory) // 2:  # else most of the time would go into moving
@@ -180,11 +180,6 @@ class BoxSplitter:
             self._needed_bytes = MIN_BOX_BYTES
             begin, self._begin = self._begin, self._begin + size_bytes
             yield BoxView(kind, self._memory[begin : self._begin], header_bytes)
-
-    def push(self, data: bytes | memoryview) -> Iterator[BoxView]:
-        """The boxes that ``data`` completes: :meth:`append` and :meth:`boxes`."""
-        self.append(data)
-        return self.boxes()
 
 
 def iter_boxes(data: bytes) -> Iterator[Box]:
@@ -264,7 +259,7 @@ def _extents(data: bytes, start: int = 0) -> Iterator[tuple[str, int, int, int]]
 def _payloads(data: bytes) -> list[tuple[bytes, bytes]]:
     """Kind and payload of each box that fills ``data``. MediaError.
 
-    A day of footage has some two million boxes in its fragments: the ordinary ones take the short way.
+    A day of footage has some seven million boxes in its fragments: the ordinary ones take the short way.
     """
     found: list[tuple[bytes, bytes]] = []
     start, end = 0, len(data)

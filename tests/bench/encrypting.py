@@ -6,7 +6,7 @@ from pathlib import Path
 
 from recorder.vault import age
 
-PIECE_BYTES = 200_000  # about what a fragment has at 4 Mb/s
+PIECE_BYTES = 1 << 17  # two fragments of the recorder at 4 Mb/s
 
 
 def main(recipient: str, source: Path, out: Path) -> None:

@@ -20,7 +20,7 @@ from tests.export.van import Van
 MB = 1_000_000
 SEGMENTS = 33  # of a minute: 1 GB
 FPS, FRAME_BYTES = 30, 16_500
-TOGETHER, TOGETHER_AT_MOST = 4, 12  # frames: a fragment, see muxer.py; and what is muxed at once, see pipeline.py
+FRAGMENT_FRAMES, MUXED_FRAMES = 4, 12  # at most in a fragment (muxer.py), and at once (pipeline.py)
 AAC_BYTES = SOUND_BPS * AAC_FRAME // SOUND_HZ // 8
 PARAMETER_SETS = b"\0\0\0\1\x67\x42\xc0\x1f\xda\0\0\0\1\x68\xce\x38\x80"
 
@@ -42,7 +42,7 @@ def sealed(folder: Path, size_mb: int, recipient: age.X25519Recipient) -> None:
 def segments() -> Iterator[bytes]:
     """Segments that follow one another on one timeline."""
     start = initialisation(VideoFormat(1280, 720, Fraction(FPS), PARAMETER_SETS), with_sound=True)
-    cuts = [at for at in range(SEGMENTS * 60 * FPS + 1) if min(at % TOGETHER_AT_MOST, at % FPS) % TOGETHER == 0]
+    cuts = [at for at in range(SEGMENTS * 60 * FPS + 1) if min(at % MUXED_FRAMES, at % FPS) % FRAGMENT_FRAMES == 0]
     for _, pairs in groupby(enumerate(pairwise(cuts), 1), lambda pair: pair[1][0] // (60 * FPS)):
         yield b"".join([start, *(whole_fragment(number, *frames) for number, frames in pairs)])
 

@@ -294,7 +294,9 @@ def stick(data: bytes) -> None:
 
 def mp4(data: bytes) -> None:
     """Boxes, tracks and fragments, as capture and office read them."""
-    for box in BoxSplitter().push(data):
+    splitter = BoxSplitter()
+    splitter.append(data)
+    for box in splitter.boxes():
         if box.kind == "moov":
             read_tracks(bytes(box.data))
         elif box.kind == "moof":

@@ -1,7 +1,7 @@
 """Boxes are read with suspicion: what does not fit is a MediaError, never a hang, a crash or a wrong number."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,7 @@ from recorder.mp4 import (
     MAX_BOX_BYTES,
     Box,
     BoxSplitter,
+    BoxView,
     FragmentTimes,
     Run,
     SampleDefaults,
@@ -66,13 +67,19 @@ def traf(*runs: bytes, tfhd: bytes = full(b"tfhd", "I", 1), tfdt: bytes = full(b
     return box(b"traf", tfhd, tfdt, *runs)
 
 
+def split(splitter: BoxSplitter, data: bytes | memoryview) -> Iterator[BoxView]:
+    """The boxes that ``data`` completes."""
+    splitter.append(data)
+    return splitter.boxes()
+
+
 # --- boxes -------------------------------------------------------------------------------------------------------
 
 
 def test_boxes_come_out_as_they_went_in() -> None:
     """Kind, header and payload of ordinary and of 64-bit boxes."""
     large = struct.pack(">I4sQ", 1, b"mdat", 18) + b"xy"
-    views = list(BoxSplitter().push(box(b"ftyp", b"isom") + large))
+    views = list(split(BoxSplitter(), box(b"ftyp", b"isom") + large))
     assert [(view.kind, view.data, view.header_bytes, view.payload) for view in views] == [
         ("ftyp", box(b"ftyp", b"isom"), 8, b"isom"),
         ("mdat", large, 16, b"xy"),
@@ -100,7 +107,7 @@ def test_a_stream_in_any_pieces_gives_the_same_boxes(payloads: list[bytes], data
             room[:] = piece
             piece = room
         position += len(piece)
-        found += [(bytes(view.data), bytes(view.payload)) for view in splitter.push(piece)]
+        found += [(bytes(view.data), bytes(view.payload)) for view in split(splitter, piece)]
         assert sum(len(whole) for whole, _ in found) + splitter.pending_bytes == position
     assert found == list(zip(boxes, payloads, strict=True))
     assert splitter.pending_bytes == 0
@@ -109,13 +116,13 @@ def test_a_stream_in_any_pieces_gives_the_same_boxes(payloads: list[bytes], data
 def test_a_splitter_begins_anew() -> None:
     """Whatever the stream before it left behind."""
     splitter = BoxSplitter()
-    assert not list(splitter.push(struct.pack(">I4sI", 100, b"free", 0)))
+    assert not list(split(splitter, struct.pack(">I4sI", 100, b"free", 0)))
     room = splitter.room(11)
     room[:] = box(b"free", b"old")
     splitter.clear()
-    assert not list(splitter.push(b""))
-    assert [bytes(view.data) for view in splitter.push(room)] == [box(b"free", b"old")]  # copied, as any bytes
-    assert [view.data for view in splitter.push(box(b"free", b"new"))] == [box(b"free", b"new")]
+    assert not list(split(splitter, b""))
+    assert [bytes(view.data) for view in split(splitter, room)] == [box(b"free", b"old")]  # copied, as any bytes
+    assert [view.data for view in split(splitter, box(b"free", b"new"))] == [box(b"free", b"new")]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +146,7 @@ def test_what_is_no_box_is_refused(data: bytes) -> None:
 
 def test_boxes_before_a_broken_one_are_given_out() -> None:
     """Damage takes nothing with it that came before."""
-    boxes = BoxSplitter().push(box(b"free", b"good") + struct.pack(">I4s", 3, b"evil"))
+    boxes = split(BoxSplitter(), box(b"free", b"good") + struct.pack(">I4s", 3, b"evil"))
     assert next(boxes).data == box(b"free", b"good")
     with pytest.raises(MediaError):
         next(boxes)

@@ -13,7 +13,7 @@ from recorder.errors import MediaError
 from recorder.mp4 import BoxSplitter, BoxView, iter_boxes
 from recorder.office.join import Joiner
 from recorder.office.movie import MovieWriter
-from tests.mp4.test_mp4 import MVHD, box, full, moof, moov, traf, trak, trun
+from tests.mp4.test_mp4 import MVHD, box, full, moof, moov, split, traf, trak, trun
 from tests.office.footage import Recording
 
 TRACK = trak(tkhd=full(b"tkhd", "5I", 0, 0, 1, 0, 0, tail=bytes(60)), mdhd=full(b"mdhd", "5I", 0, 0, 90000, 0, 0))
@@ -21,7 +21,7 @@ MOOV = moov(MVHD, TRACK)
 
 
 def mdat(size: int = 100) -> BoxView:
-    (view,) = BoxSplitter().push(box(b"mdat", bytes(size)))
+    (view,) = split(BoxSplitter(), box(b"mdat", bytes(size)))
     return view
 
 

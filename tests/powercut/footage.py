@@ -24,7 +24,9 @@ def pictures(mp4: bytes, origin_ns: int) -> Iterator[Pictures]:
     """The pictures in each whole fragment of ``mp4``, whose timeline is zero at ``origin_ns`` (boottime)."""
     tracks: dict[int, Track] = {}
     moof: bytes | None = None
-    for box in BoxSplitter().push(mp4):
+    splitter = BoxSplitter()
+    splitter.append(mp4)
+    for box in splitter.boxes():
         if box.kind == "moov":
             tracks = read_tracks(bytes(box.data))
         elif box.kind == "moof":
