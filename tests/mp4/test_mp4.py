@@ -233,6 +233,9 @@ def test_defaults_come_from_the_fragment_before_the_movie() -> None:
     tfhd = full(b"tfhd", "5I", 1, 9, 1024, 300, 0x10000, flags=0x2 | 0x8 | 0x10 | 0x20)
     (part,) = read_fragment(moof(traf(trun(0x1, 2, 8), tfhd=tfhd)), {1: SampleDefaults(1, 2, 0)})
     assert part.runs == (Run(8, (1024, 1024), (300, 300), (False, False), (0, 0)),)
+    tfhd = full(b"tfhd", "2I", 1, 300, flags=0x10)
+    (part,) = read_fragment(moof(traf(trun(0x1, 2, 8), tfhd=tfhd)), {1: SampleDefaults(1, 2, 0)})
+    assert part.runs == (Run(8, (1, 1), (300, 300), (True, True), (0, 0)),)
     (part,) = read_fragment(moof(traf(trun(0x1, 2, 8))), {1: SampleDefaults(1, 2, 0)})
     assert part.runs == (Run(8, (1, 1), (2, 2), (True, True), (0, 0)),)
 
@@ -251,6 +254,12 @@ def test_times_of_a_fragment() -> None:
     video = traf(trun(0x101, 2, 8, 3000, 3003), trun(0x101, 1, 9, 4), tfdt=full(b"tfdt", "q", 90000, version=1))
     sound = traf(tfhd=full(b"tfhd", "I", 2), tfdt=full(b"tfdt", "q", -1024, version=1))
     assert fragment_times(moof(video, sound)) == {1: FragmentTimes(90000, 6007, 3), 2: FragmentTimes(-1024, 0, 0)}
+
+
+def test_a_box_with_a_64_bit_length_is_passed_over_like_any_other() -> None:
+    """Inside a fragment, too: nobody writes such, and the standard allows it."""
+    large = struct.pack(">I4sQ", 1, b"free", 18) + b"xy"
+    assert read_fragment(box(b"moof", large, traf(trun(0x1, 1, 8)))) == read_fragment(moof(traf(trun(0x1, 1, 8))))
 
 
 @pytest.mark.parametrize(
