@@ -19,12 +19,14 @@ _HEADER = struct.Struct(">I4s")
 _ROOM_BYTES = 1 << 20  # a few fragments of the recorder; stays in the processor's cache
 _MAX_SAMPLES = 1 << 20  # in one run; without per-sample fields a count costs its author four bytes
 
+_WORD_BYTES = 4
+_MOOF, _TRAF, _TFHD, _TFDT, _TRUN = (int.from_bytes(kind) for kind in (b"moof", b"traf", b"tfhd", b"tfdt", b"trun"))
 # 8.8.7 and 8.8.8: flags of tfhd and trun
 _TFHD_BASE_OFFSET, _TFHD_DESCRIPTION, _TFHD_DURATION, _TFHD_SIZE, _TFHD_FLAGS = 0x1, 0x2, 0x8, 0x10, 0x20
-_TFHD_DEFAULTS = _TFHD_DURATION | _TFHD_SIZE | _TFHD_FLAGS
 _TRUN_DATA_OFFSET, _TRUN_FIRST_FLAGS = 0x1, 0x4
 _TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_COMPOSITION = 0x100, 0x200, 0x400, 0x800
-_TRUN_COLUMNS = (_TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_COMPOSITION)
+_TRUN_COLUMNS = _TRUN_DURATION | _TRUN_SIZE | _TRUN_FLAGS | _TRUN_COMPOSITION  # what is said of each sample
+_TOO_SHORT = "The MP4 has a box that is shorter than what it must hold."
 _NON_SYNC = 0x10000  # 8.8.3.1: sample_is_non_sync_sample
 
 
@@ -63,6 +65,8 @@ class SampleDefaults(NamedTuple):
 
 
 _NO_DEFAULTS = SampleDefaults()
+
+_Words = tuple[int, ...]  # of 32 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +175,14 @@ class BoxSplitter:
 
     def boxes(self) -> Iterator[BoxView]:
         """Those that are whole; exhaust it before more is appended. MediaError where no box can begin."""
-        while self.pending_bytes >= self._needed_bytes:
-            extent = _extent(self._memory[: self._end], self._begin)
-            self._needed_bytes = _LARGE_HEADER_BYTES if extent is None else extent[2]
-            if extent is None or self.pending_bytes < self._needed_bytes:
-                continue
-            kind, header_bytes, size_bytes = extent
+        while self._end - self._begin >= self._needed_bytes:
+            begin = self._begin
+            kind, header_bytes, size_bytes = _extent(self._memory, begin, self._end)
+            if size_bytes > self._end - begin:
+                self._needed_bytes = size_bytes
+                return
             self._needed_bytes = MIN_BOX_BYTES
-            begin, self._begin = self._begin, self._begin + size_bytes
+            self._begin = begin + size_bytes
             yield BoxView(kind, self._memory[begin : self._begin], header_bytes)
 
 
@@ -212,10 +216,19 @@ def track_timescales(moov: bytes) -> dict[int, int]:
 def read_fragment(moof: bytes, defaults: Mapping[int, SampleDefaults] | None = None) -> tuple[TrackFragment, ...]:
     """What a ``moof`` box holds (8.8), with ``defaults`` by track from the init segment where it has them.
 
-    MediaError where offsets do not count from the ``moof`` (no default-base-is-moof recorder writes such).
+    A day of footage has half a million of them, so their numbers are read all at once: as 32-bit words, of which
+    everything in them is made. MediaError where a box is of another length, or offsets do not count from the ``moof``;
+    no recorder writes such.
     """
-    boxes = _payloads(_payload(moof, b"moof"))
-    return tuple([_read_track_fragment(payload, defaults or {}) for kind, payload in boxes if kind == b"traf"])
+    words = struct.unpack_from(f">{len(moof) // _WORD_BYTES}I", moof)
+    try:
+        kind, content = _word_boxes(words)[0]
+        if kind != _MOOF or len(moof) % _WORD_BYTES:
+            raise MediaError("The MP4 has no moof box where one belongs.")
+        known = defaults or {}
+        return tuple([_read_track_fragment(traf, known) for kind, traf in _word_boxes(content) if kind == _TRAF])
+    except IndexError as error:
+        raise MediaError(_TOO_SHORT) from error
 
 
 def fragment_times(moof: bytes, defaults: Mapping[int, SampleDefaults] | None = None) -> dict[int, FragmentTimes]:
@@ -229,50 +242,40 @@ def fragment_times(moof: bytes, defaults: Mapping[int, SampleDefaults] | None = 
 # --- the boxes one by one ----------------------------------------------------------------------------------------
 
 
-def _extent(data: bytes | memoryview, start: int) -> tuple[str, int, int] | None:
-    """Kind, header length and length of the box at ``start`` (4.2); None where its header is not whole yet."""
-    if len(data) - start < MIN_BOX_BYTES:
-        return None
-    size, kind = struct.unpack_from(">I4s", data, start)
+def _extent(data: bytes | memoryview, begin: int, end: int) -> tuple[str, int, int]:
+    """Kind, header length and length of the box at ``begin`` (4.2); a length beyond ``end`` where it is not whole.
+
+    There are eight bytes at least. MediaError.
+    """
+    size_bytes, kind = _HEADER.unpack_from(data, begin)
     header_bytes = MIN_BOX_BYTES
-    if size == 1:  # 64-bit length
-        if len(data) - start < _LARGE_HEADER_BYTES:
-            return None
-        (size,) = struct.unpack_from(">Q", data, start + MIN_BOX_BYTES)
+    if size_bytes == 1:  # 64-bit length
         header_bytes = _LARGE_HEADER_BYTES
-    if not header_bytes <= size <= MAX_BOX_BYTES:
-        raise MediaError(f"This is not an MP4 of a recorder: a box {kind!r} claims {size} bytes.")
-    return kind.decode("latin-1"), header_bytes, size
+        if end - begin < header_bytes:
+            return "", header_bytes, header_bytes
+        (size_bytes,) = struct.unpack_from(">Q", data, begin + MIN_BOX_BYTES)
+    if not header_bytes <= size_bytes <= MAX_BOX_BYTES:
+        raise MediaError(f"This is not an MP4 of a recorder: a box {kind!r} claims {size_bytes} bytes.")
+    return kind.decode("latin-1"), header_bytes, size_bytes
 
 
-def _extents(data: bytes, start: int = 0) -> Iterator[tuple[str, int, int, int]]:
-    """Of each box from ``start`` on its kind, where it and its payload begin, and where they end. MediaError."""
-    while start < len(data):
-        extent = _extent(data, start)
-        if extent is None or extent[2] > len(data) - start:
-            raise MediaError(f"The MP4 is cut off: {len(data) - start} bytes at its end are no whole box.")
-        kind, header_bytes, size_bytes = extent
-        yield kind, start, start + header_bytes, start + size_bytes
-        start += size_bytes
+def _extents(data: bytes) -> Iterator[tuple[str, int, int, int]]:
+    """Of each box its kind, where it and its payload begin, and where they end. MediaError."""
+    begin = 0
+    while begin < len(data):
+        left_bytes = size_bytes = len(data) - begin
+        kind, header_bytes = "", 0
+        if left_bytes >= MIN_BOX_BYTES:
+            kind, header_bytes, size_bytes = _extent(data, begin, len(data))
+        if not header_bytes or size_bytes > left_bytes:
+            raise MediaError(f"The MP4 is cut off: {left_bytes} bytes at its end are no whole box.")
+        yield kind, begin, begin + header_bytes, begin + size_bytes
+        begin += size_bytes
 
 
 def _payloads(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Kind and payload of each box that fills ``data``. MediaError.
-
-    A day of footage has some seven million boxes in its fragments: the ordinary ones take the short way.
-    """
-    found: list[tuple[bytes, bytes]] = []
-    start, end = 0, len(data)
-    while start < end:
-        if end - start >= MIN_BOX_BYTES:
-            size, kind = _HEADER.unpack_from(data, start)
-            if MIN_BOX_BYTES <= size <= end - start:
-                found.append((kind, data[start + MIN_BOX_BYTES : start + size]))
-                start += size
-                continue
-        name, _, payload_begin, start = next(_extents(data, start))
-        found.append((name.encode("latin-1"), data[payload_begin:start]))
-    return found
+    """Kind and payload of each box that fills ``data``. MediaError."""
+    return [(kind.encode("latin-1"), data[begin:end]) for kind, _, begin, end in _extents(data)]
 
 
 def _payload(data: bytes, kind: bytes) -> bytes:
@@ -295,7 +298,7 @@ def _unpack(layout: str, data: bytes, start: int = 0) -> tuple[int, ...]:
     try:
         return struct.unpack_from(layout, data, start)
     except struct.error as error:
-        raise MediaError("The MP4 has a box that is shorter than what it must hold.") from error
+        raise MediaError(_TOO_SHORT) from error
 
 
 def _timescale(payload: bytes) -> int:
@@ -346,57 +349,85 @@ def _read_edits(edts: bytes) -> tuple[int, int]:
     return delay, 0
 
 
-def _read_track_fragment(payload: bytes, defaults: Mapping[int, SampleDefaults]) -> TrackFragment:
-    boxes = _payloads(payload)
-    tfhd = _only(boxes, b"tfhd")  # 8.8.7
-    flags_word, track_id = _unpack(">2I", tfhd)
-    if flags_word & _TFHD_BASE_OFFSET:
+def _word_boxes(words: _Words) -> list[tuple[int, _Words]]:
+    """Kind and payload of each box that fills ``words``. MediaError; IndexError where there is no room for a header."""
+    found, begin, all_words = [], 0, len(words)
+    while begin < all_words:
+        size_bytes, kind = words[begin], words[begin + 1]
+        end = begin + size_bytes // _WORD_BYTES
+        if size_bytes < MIN_BOX_BYTES or size_bytes % _WORD_BYTES or end > all_words:
+            raise MediaError(f"The MP4 has a fragment in which a box claims {size_bytes} bytes.")
+        found.append((kind, words[begin + 2 : end]))
+        begin = end
+    return found
+
+
+def _read_track_fragment(traf: _Words, defaults: Mapping[int, SampleDefaults]) -> TrackFragment:
+    """IndexError where a box is too short."""
+    tfhd: _Words | None = None
+    tfdt: _Words | None = None
+    truns = []
+    for kind, payload in _word_boxes(traf):
+        if kind == _TRUN:
+            truns.append(payload)
+        elif kind == _TFHD and tfhd is None:
+            tfhd = payload
+        elif kind == _TFDT and tfdt is None:
+            tfdt = payload
+        elif kind in (_TFHD, _TFDT):
+            raise MediaError("The MP4 has a fragment that says twice which one it is.")
+    if tfhd is None or tfdt is None:
+        raise MediaError("The MP4 has a fragment that does not say which one it is.")
+    flags, track_id = tfhd[0], tfhd[1]  # 8.8.7
+    if flags & _TFHD_BASE_OFFSET:
         raise MediaError("The MP4 counts a fragment's bytes from elsewhere than the fragment.")
-    known = defaults.get(track_id, _NO_DEFAULTS)
-    if flags_word & _TFHD_DEFAULTS:
-        position = 8 + (4 if flags_word & _TFHD_DESCRIPTION else 0)
-        values = list(known)
-        for index, flag in enumerate((_TFHD_DURATION, _TFHD_SIZE, _TFHD_FLAGS)):
-            if flags_word & flag:
-                (values[index],) = _unpack(">I", tfhd, position)
-                position += 4
-        known = SampleDefaults(*values)
-    tfdt = _only(boxes, b"tfdt")  # 8.8.12
-    # Unsigned by the letter; libavformat writes the priming before time zero in two's complement, and reads it so.
-    (base_decode_time,) = _unpack(">4xq" if tfdt[:1] == b"\1" else ">4xI", tfdt)
-    runs = tuple([_read_run(trun, known) for kind, trun in boxes if kind == b"trun"])
+    duration, size, sample_flags = defaults.get(track_id, _NO_DEFAULTS)
+    at = 3 if flags & _TFHD_DESCRIPTION else 2
+    if flags & _TFHD_DURATION:
+        duration, at = tfhd[at], at + 1
+    if flags & _TFHD_SIZE:
+        size, at = tfhd[at], at + 1
+    if flags & _TFHD_FLAGS:
+        sample_flags = tfhd[at]
+    base_decode_time = tfdt[1]  # 8.8.12
+    if tfdt[0] >> 24:  # version 1: 64 bits
+        # Unsigned by the letter; libavformat writes the priming before time zero in two's complement, and reads it so.
+        base_decode_time = _signed(tfdt[1]) << 32 | tfdt[2]
+    runs = tuple([_read_run(trun, duration, size, sample_flags) for trun in truns])
     return TrackFragment(track_id, base_decode_time, runs)
 
 
-def _read_run(payload: bytes, defaults: SampleDefaults) -> Run:
-    """One ``trun`` (8.8.8)."""
-    flags_word, count, data_offset = _unpack(">2Ii", payload)
-    if not flags_word & _TRUN_DATA_OFFSET or count > _MAX_SAMPLES:
+def _read_run(trun: _Words, duration: int, size: int, sample_flags: int) -> Run:
+    """8.8.8, with what holds where it does not say. IndexError where it is too short to say what it holds."""
+    flags, count, data_offset = trun[0], trun[1], trun[2]
+    if not flags & _TRUN_DATA_OFFSET or count > _MAX_SAMPLES:
         raise MediaError("The MP4 has a fragment without the place, or with an absurd number, of its samples.")
-    position = 12
-    first_flags = None
-    if flags_word & _TRUN_FIRST_FLAGS:
-        (first_flags,) = _unpack(">I", payload, position)
-        position += 4
-    present = [flag for flag in _TRUN_COLUMNS if flags_word & flag]
-    table = _unpack(f">{count * len(present)}I", payload, position)
-    columns = {flag: table[index :: len(present)] for index, flag in enumerate(present)}
-    if _TRUN_FLAGS in columns:
-        sync = tuple([not flag & _NON_SYNC for flag in columns[_TRUN_FLAGS]])
+    at = 4 if flags & _TRUN_FIRST_FLAGS else 3
+    width = (flags & _TRUN_COLUMNS).bit_count()
+    end = at + count * width
+    if end > len(trun):
+        raise MediaError(_TOO_SHORT)
+    if flags & _TRUN_DURATION:
+        durations, at = trun[at:end:width], at + 1
     else:
-        sync = (not defaults.flags & _NON_SYNC,) * count
-    if first_flags is not None:
-        sync = (not first_flags & _NON_SYNC, *sync[1:])[:count]
-    compositions = columns.get(_TRUN_COMPOSITION)
-    return Run(
-        data_offset,
-        columns.get(_TRUN_DURATION) or (defaults.duration,) * count,
-        columns.get(_TRUN_SIZE) or (defaults.size,) * count,
-        sync,
-        tuple(map(_signed, compositions)) if compositions else (0,) * count,
-    )
+        durations = (duration,) * count
+    if flags & _TRUN_SIZE:
+        sizes, at = trun[at:end:width], at + 1
+    else:
+        sizes = (size,) * count
+    if flags & _TRUN_FLAGS:
+        sync, at = tuple([not each & _NON_SYNC for each in trun[at:end:width]]), at + 1
+    else:
+        sync = (not sample_flags & _NON_SYNC,) * count
+    if flags & _TRUN_FIRST_FLAGS:
+        sync = (not trun[3] & _NON_SYNC, *sync[1:])[:count]
+    if flags & _TRUN_COMPOSITION:
+        compositions = tuple(map(_signed, trun[at:end:width]))
+    else:
+        compositions = (0,) * count
+    return Run(_signed(data_offset), durations, sizes, sync, compositions)
 
 
 def _signed(value: int) -> int:
-    """Composition offsets are signed in version 1, and small in version 0: two's complement reads both."""
+    """A word in two's complement. Composition offsets are signed in version 1, and small in version 0."""
     return (value ^ 1 << 31) - (1 << 31)

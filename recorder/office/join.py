@@ -7,7 +7,7 @@ follows it is still taken. Other codec parameters, or a timeline that begins ane
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -96,23 +96,23 @@ class Joiner:
         """Take all boxes that are whole; False where no more can be found, with the reason in ``problems``."""
         try:
             for box in self._splitter.boxes():
-                problems += self._take(box)
+                if box.kind == "moof":
+                    self._moof = bytes(box.data)
+                elif box.kind == "mdat" and self._moof is not None:
+                    moof, self._moof = self._moof, None
+                    try:
+                        self._add_fragment(moof, box)
+                    except MediaError as error:
+                        problems.append(f"A fragment of {len(moof) + len(box.data)} bytes was left out: {error}")
+                elif box.kind == "moov":
+                    self._moov = bytes(box.data)
         except MediaError as error:
             problems.append(f"{error} What follows was left out.")
             return False
+        finally:  # before their memory is used again
+            if self._part is not None:
+                self._part.flush()
         return True
-
-    def _take(self, box: BoxView) -> Iterator[str]:
-        if box.kind == "moov":
-            self._moov = bytes(box.data)
-        elif box.kind == "moof":
-            self._moof = bytes(box.data)
-        elif box.kind == "mdat" and self._moof is not None:
-            moof, self._moof = self._moof, None
-            try:
-                self._add_fragment(moof, box)
-            except MediaError as error:
-                yield f"A fragment of {len(moof) + len(box.data)} bytes was left out: {error}"
 
     def _add_fragment(self, moof: bytes, mdat: BoxView) -> None:
         if self._moov is None:
@@ -160,6 +160,10 @@ class _Part:
         except MediaError:
             self.discard()
             raise
+
+    def flush(self) -> None:
+        """Write what was added; its memory may be used again. OSError."""
+        self._sink.flush()
 
     def finish(self) -> None:
         try:

@@ -28,7 +28,7 @@ class Out(Protocol):
     """An empty file, as far as a movie needs one. OSError where the disk refuses, perhaps at a later call."""
 
     def write(self, data: bytes | memoryview, /) -> object:
-        """All of it, where the last write ended; ``data`` may change when this returns."""
+        """All of it, where the last write ended; perhaps at a later call, until when ``data`` stays as it is."""
         ...
 
     def seek(self, position: int, /) -> object:
@@ -37,9 +37,9 @@ class Out(Protocol):
 
 
 class Fragment(NamedTuple):
-    """One ``moof``, read: what it holds of each track, and its own length."""
+    """One ``moof``, read: what it holds of each track, whose samples it will follow, and its own length."""
 
-    parts: tuple[TrackFragment, ...]
+    parts: tuple[tuple[TrackSamples, TrackFragment], ...]
     moof_bytes: int
 
 
@@ -56,6 +56,7 @@ class MovieWriter:
         self._fitting = moov  # the last one that was found to fit: all fragments of a segment come with the same
         self._position = len(_FILE_TYPE) + _MEDIA_HEADER_BYTES
         self._tracks = {track_id: TrackSamples(track) for track_id, track in declared.items()}
+        self._defaults = {track_id: track.defaults for track_id, track in declared.items()}
         self._out.write(_FILE_TYPE + bytes(_MEDIA_HEADER_BYTES))
 
     @property
@@ -77,30 +78,35 @@ class MovieWriter:
 
     def read(self, moof: bytes) -> Fragment:
         """A ``moof`` with the defaults of the tracks that are here. MediaError."""
-        defaults = {track_id: samples.track.defaults for track_id, samples in self._tracks.items()}
-        return Fragment(read_fragment(moof, defaults), len(moof))
+        parts = read_fragment(moof, self._defaults)
+        try:
+            taken = {part.track_id: (self._tracks[part.track_id], part) for part in parts}
+        except KeyError as error:
+            raise MediaError(f"A fragment belongs to track {error}, which is not declared.") from error
+        if len(taken) != len(parts):
+            raise MediaError("A fragment has a track twice.")
+        return Fragment(tuple(taken.values()), len(moof))
 
     def is_ahead_of(self, fragment: Fragment) -> bool:
         """Whether its timeline begins well before the end of what is written: a clock began anew."""
-        return any(
-            samples.count and samples.end_time - part.base_decode_time > _SECOND * samples.track.timescale
-            for part in fragment.parts
-            for samples in (self._samples(part),)
-        )
+        for samples, part in fragment.parts:
+            overlap = samples.end_time - part.base_decode_time
+            if overlap > 0 and samples.count and overlap > _SECOND * samples.track.timescale:
+                return True
+        return False
 
     def add(self, fragment: Fragment, mdat: BoxView) -> None:
         """Take one fragment; MediaError, with nothing taken, where it does not fit."""
-        parts, payload = [(self._samples(part), part) for part in fragment.parts], mdat.payload
-        if len({part.track_id for _, part in parts}) != len(parts):
-            raise MediaError("A fragment has a track twice.")
+        payload = mdat.payload
         first = fragment.moof_bytes + mdat.header_bytes
-        for samples, part in parts:
+        end = first + len(payload)
+        for samples, part in fragment.parts:
             samples.check(part)
             for run in part.runs:
-                if not first <= run.data_offset <= run.data_offset + sum(run.sizes) <= first + len(payload):
+                if not first <= run.data_offset <= run.data_offset + sum(run.sizes) <= end:
                     raise MediaError("A fragment claims bytes that it does not have.")
         self._out.write(payload)
-        for samples, part in parts:
+        for samples, part in fragment.parts:
             samples.take(part, self._position - first)
         self._position += len(payload)
 
@@ -119,11 +125,6 @@ class MovieWriter:
         self._out.seek(len(_FILE_TYPE))
         self._out.write(struct.pack(">I4sQ", 1, b"mdat", self._position - len(_FILE_TYPE)))
         return duration_s
-
-    def _samples(self, part: TrackFragment) -> TrackSamples:
-        if part.track_id not in self._tracks:
-            raise MediaError(f"A fragment belongs to track {part.track_id}, which is not declared.")
-        return self._tracks[part.track_id]
 
 
 def _traks(moov: bytes) -> list[Box]:
