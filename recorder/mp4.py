@@ -421,10 +421,7 @@ def _read_run(trun: _Words, duration: int, size: int, sample_flags: int) -> Run:
         sync = (not sample_flags & _NON_SYNC,) * count
     if flags & _TRUN_FIRST_FLAGS:
         sync = (not trun[3] & _NON_SYNC, *sync[1:])[:count]
-    if flags & _TRUN_COMPOSITION:
-        compositions = tuple(map(_signed, trun[at:end:width]))
-    else:
-        compositions = (0,) * count
+    compositions = tuple(map(_signed, trun[at:end:width])) if flags & _TRUN_COMPOSITION else (0,) * count
     return Run(_signed(data_offset), durations, sizes, sync, compositions)
 
 

@@ -14,9 +14,11 @@ from typing import NamedTuple
 from recorder.capture import annexb, boxes
 from recorder.capture.boxes import AAC_FRAME, Run, Sample
 from recorder.capture.ports import VideoFormat, VideoPacket
+from recorder.timekeeping import NS_PER_S
 
-FRAGMENT_NS = 120_000_000  # four frames at 30 a second, however they jitter, three at 25; see README, "Capturing"
-_SOUND_PER_FRAGMENT = 2 * FRAGMENT_NS * boxes.SOUND_HZ // 1_000_000_000  # where there is picture, it decides
+FRAGMENT_NS = 1_000_000_000  # at most, where nobody cuts it earlier: whoever lost time works off what came meanwhile
+NEWEST_NS = 120_000_000  # four frames at 30 a second, however they jitter, three at 25
+_SOUND_PER_FRAGMENT = 2 * FRAGMENT_NS * boxes.SOUND_HZ // NS_PER_S  # where there is picture, it decides
 
 
 class SoundPacket(NamedTuple):
@@ -73,24 +75,41 @@ class Mp4Writer:
         """Add a frame; the fragments that are complete with it. A keyframe, and what follows a gap, begin a new one."""
         complete: list[Fragment] = []
         if self._pictures and (packet.is_keyframe or is_gap(self._pictures[-1], packet)):
-            complete += self.cut()
+            complete += self._end()
         self._pictures.append(packet)
         if packet.captured_ns + packet.duration_ns - self._pictures[0].captured_ns >= FRAGMENT_NS:
-            complete += self.cut()
+            complete += self._end()
         return complete
 
     def sound(self, packet: SoundPacket) -> list[Fragment]:
         """Add sound; the fragments that are complete with it. What follows a gap begins a new one."""
         complete: list[Fragment] = []
         if self._sounds and packet.position != self._sounds[-1].end:
-            complete += self.cut()
+            complete += self._end()
         self._sounds.append(packet)
         if packet.end - self._sounds[0].position >= _SOUND_PER_FRAGMENT:
-            complete += self.cut()
+            complete += self._end()
         return complete
 
     def cut(self) -> list[Fragment]:
-        """End the running fragment now; the last one of a segment ends so. Empty where nothing waits."""
+        """End what waits now, its newest 120 ms as a fragment of its own; empty where nothing waits.
+
+        The end of what is handed over lies in a chunk of the encryption that is not full, and counts only with the
+        next: the less belongs to it, the less a power cut costs. What lies before it is durable in any case, and a
+        fragment costs whoever reads it as much as several frames.
+        """
+        at = _newest(self._pictures, NEWEST_NS)
+        if not at:
+            return self._end()
+        position = (self._pictures[at].captured_ns - self._origin_ns) * boxes.SOUND_HZ // NS_PER_S
+        pictures, self._pictures = self._pictures[at:], self._pictures[:at]
+        sounds = [packet for packet in self._sounds if packet.end > position]
+        self._sounds = self._sounds[: len(self._sounds) - len(sounds)]
+        early = self._end()
+        self._pictures, self._sounds = pictures, sounds
+        return early + self._end()
+
+    def _end(self) -> list[Fragment]:
         pictures, sounds = self._pictures, self._sounds
         if not pictures and not sounds:
             return []
@@ -115,6 +134,13 @@ class Mp4Writer:
 
     def _pts_90k(self, captured_ns: int) -> int:
         return ((captured_ns - self._origin_ns) * 9 + 50_000) // 100_000
+
+
+def _newest(packets: list[VideoPacket], length_ns: int) -> int:
+    """Where the newest that last ``length_ns`` begin; 0 where all of them last no longer."""
+    until_ns = packets[-1].captured_ns + packets[-1].duration_ns if packets else 0
+    lasting = (at for at in reversed(range(len(packets))) if until_ns - packets[at].captured_ns >= length_ns)
+    return next(lasting, 0)
 
 
 def _pictures(packets: list[VideoPacket]) -> Pictures | None:

@@ -17,7 +17,6 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,15 +25,14 @@ from recorder.capture.bounded import BoundedQueue
 from recorder.capture.card import QUEUE_BYTES, CardWriter
 from recorder.capture.faults import Faults
 from recorder.capture.keeper import Keeper
-from recorder.capture.muxer import FRAGMENT_NS
-from recorder.capture.ports import AudioBlock, DeviceFailure
+from recorder.capture.ports import AudioBlock, DeviceFailure, VideoPacket
 from recorder.capture.recording import Recording
 from recorder.capture.watching import Watch
 from recorder.events import Event, Sealed
 from recorder.timekeeping import NS_PER_S, boottime_ns
 
 if TYPE_CHECKING:
-    from recorder.capture.ports import Camera, Durable, Microphone, SegmentFactory, VideoPacket
+    from recorder.capture.ports import Camera, Durable, Microphone, SegmentFactory
     from recorder.capture.senses import Peephole
     from recorder.capture.sentinel import Patience
     from recorder.capture.sound import SoundEncoder
@@ -44,19 +42,12 @@ CLOSE_WITHIN_S = 1.0
 _INBOX_BYTES = 32 * 1024 * 1024
 _SMALL = (64, 64)
 _CLOSING_ROUND_S = 0.02
-_TOGETHER_NS = 390_000_000  # so long pictures wait for one another; then all of it is muxed, written and synced
+_TOGETHER_NS = 390_000_000  # so long pictures wait for one another: then they are a fragment, written and synced
 _ROUND_S = 0.5  # the mux thread goes round so often at least
+_BLOCKS_TOGETHER = 6  # of sound: an encoder that fails costs all that was handed in with what it failed at
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """A frame on its way; ``is_due``: a fragment is complete with it, or one begins."""
-
-    packet: VideoPacket
-    is_due: bool
-
-
-_Job = _Picture | AudioBlock | Callable[[], None]
+_Job = VideoPacket | AudioBlock | Callable[[], None]
 
 _log = logging.getLogger(__name__)
 
@@ -99,7 +90,6 @@ class Capture:
         self._inbox: BoundedQueue[_Job] = BoundedQueue(_INBOX_BYTES)  # what the mux thread is to do
         self._keyframe_needed = False  # for a frame did not fit
         self._together_since_ns: int | None = None  # the oldest frame that the mux thread was not woken for
-        self._fragment_since_ns = 0  # and the oldest of the fragment that fills
         self._reason: str | None = None  # once set, the capture stops
         self._closed = False  # nothing more is taken from the devices
         faults = Faults(post)
@@ -208,18 +198,9 @@ class Capture:
         self._last_frame_number += 1
         if self._closed or (self._keyframe_needed and not packet.is_keyframe):
             return
-        picture = _Picture(packet, is_due=self._is_due(packet))
-        self._keyframe_needed = not self._inbox.put(picture, len(packet.data), ring=self._is_enough(packet))
+        self._keyframe_needed = not self._inbox.put(packet, len(packet.data), ring=self._is_enough(packet))
         if self._keyframe_needed:
             _log.warning("picture lost: %d bytes wait for the mux thread", self._inbox.waiting_bytes)
-
-    def _is_due(self, packet: VideoPacket) -> bool:
-        """Whether a fragment is complete with this frame, or begins: sound of its time goes into it."""
-        until_ns = packet.captured_ns + packet.duration_ns
-        is_due = packet.is_keyframe or until_ns - self._fragment_since_ns >= FRAGMENT_NS
-        if is_due:
-            self._fragment_since_ns = packet.captured_ns if packet.is_keyframe else until_ns
-        return is_due
 
     def _is_enough(self, packet: VideoPacket) -> bool:
         """Whether with this frame it is time to wake the mux thread; what comes before can wait for it."""
@@ -227,7 +208,7 @@ class Capture:
             self._together_since_ns = packet.captured_ns
         is_enough = packet.captured_ns + packet.duration_ns - self._together_since_ns >= _TOGETHER_NS
         if is_enough:
-            self._together_since_ns, self._fragment_since_ns = None, packet.captured_ns + packet.duration_ns
+            self._together_since_ns = None
         return is_enough
 
     def _take_sound(self, block: AudioBlock) -> None:
@@ -280,20 +261,24 @@ class Capture:
         while (job := self._inbox.take()) is not None:
             if isinstance(job, AudioBlock):
                 sounds.append(job)
-            elif isinstance(job, _Picture) and not job.is_due:
-                self._recording.picture(job.packet)
+                if len(sounds) == _BLOCKS_TOGETHER:
+                    self._hand_in(sounds)
+            elif isinstance(job, VideoPacket):
+                if job.is_keyframe:  # a fragment ends here, and sound of its time goes into it
+                    self._hand_in(sounds)
+                self._recording.picture(job)
             else:
-                self._recording.sound(*sounds)
-                sounds.clear()
-                if isinstance(job, _Picture):
-                    self._recording.picture(job.packet)
-                else:
-                    job()
+                self._hand_in(sounds)
+                job()
             self._mux_beat_s = time.monotonic()
             if self._mux_beat_s - began_s > for_s:
                 self._inbox.put(_nothing)
                 break
+        self._hand_in(sounds)
+
+    def _hand_in(self, sounds: list[AudioBlock]) -> None:
         self._recording.sound(*sounds)
+        sounds.clear()
 
     def _on_segment_lost(self, number: int, retry_after_s: float) -> None:
         """Called on the card's thread."""

@@ -115,8 +115,7 @@ def _run_lengths(values: "array[int]") -> list[tuple[int, int]]:
 
 
 def _first_of_each_length(lengths: "array[int]") -> list[tuple[int, int, int]]:
-    """Where a new number of samples a chunk begins: number of the chunk, samples in it and those after it, and which of
-    the descriptions they have: the only one (8.7.4)."""
+    """Where a new number of samples a chunk begins (8.7.4): which chunk, samples in it and after, description 1."""
     found: list[tuple[int, int, int]] = []
     number = 1
     for chunks, length in _run_lengths(lengths):
