@@ -17,7 +17,7 @@ from recorder.capture.ports import VideoFormat, VideoPacket
 from recorder.timekeeping import NS_PER_S
 
 FRAGMENT_NS = 1_000_000_000  # at most, where nobody cuts it earlier: whoever lost time works off what came meanwhile
-NEWEST_NS = 120_000_000  # four frames at 30 a second, however they jitter, three at 25
+_CHUNK_BYTES = 1 << 16  # of the encryption
 _SOUND_PER_FRAGMENT = 2 * FRAGMENT_NS * boxes.SOUND_HZ // NS_PER_S  # where there is picture, it decides
 
 
@@ -92,13 +92,13 @@ class Mp4Writer:
         return complete
 
     def cut(self) -> list[Fragment]:
-        """End what waits now, its newest 120 ms as a fragment of its own; empty where nothing waits.
+        """End what waits now, the newest chunk of it as a fragment of its own; empty where nothing waits.
 
         The end of what is handed over lies in a chunk of the encryption that is not full, and counts only with the
-        next: the less belongs to it, the less a power cut costs. What lies before it is durable in any case, and a
-        fragment costs whoever reads it as much as several frames.
+        next: so it is a small fragment, and what lies before it a large one, for each costs whoever reads it as much
+        as several frames.
         """
-        at = _newest(self._pictures, NEWEST_NS)
+        at = _newest(self._pictures, _CHUNK_BYTES)
         if not at:
             return self._end()
         position = (self._pictures[at].captured_ns - self._origin_ns) * boxes.SOUND_HZ // NS_PER_S
@@ -136,11 +136,14 @@ class Mp4Writer:
         return ((captured_ns - self._origin_ns) * 9 + 50_000) // 100_000
 
 
-def _newest(packets: list[VideoPacket], length_ns: int) -> int:
-    """Where the newest that last ``length_ns`` begin; 0 where all of them last no longer."""
-    until_ns = packets[-1].captured_ns + packets[-1].duration_ns if packets else 0
-    lasting = (at for at in reversed(range(len(packets))) if until_ns - packets[at].captured_ns >= length_ns)
-    return next(lasting, 0)
+def _newest(packets: list[VideoPacket], size_bytes: int) -> int:
+    """Where the newest that have ``size_bytes`` begin; 0 where all of them have no more."""
+    found_bytes = 0
+    for at in reversed(range(len(packets))):
+        found_bytes += len(packets[at].data)
+        if found_bytes >= size_bytes:
+            return at
+    return 0
 
 
 def _pictures(packets: list[VideoPacket]) -> Pictures | None:

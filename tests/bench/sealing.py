@@ -20,7 +20,10 @@ from tests.export.van import Van
 MB = 1_000_000
 SEGMENTS = 33  # of a minute: 1 GB
 FPS, FRAME_BYTES = 30, 16_500
-FRAGMENT_FRAMES, MUXED_FRAMES = 4, 12  # at most in a fragment (muxer.py), and at once (pipeline.py)
+TOGETHER, NEWEST = (
+    12,
+    4,
+)  # frames that are muxed at once (pipeline.py), and those of them in the last fragment (muxer.py)
 AAC_BYTES = SOUND_BPS * AAC_FRAME // SOUND_HZ // 8
 PARAMETER_SETS = b"\0\0\0\1\x67\x42\xc0\x1f\xda\0\0\0\1\x68\xce\x38\x80"
 
@@ -42,9 +45,15 @@ def sealed(folder: Path, size_mb: int, recipient: age.X25519Recipient) -> None:
 def segments() -> Iterator[bytes]:
     """Segments that follow one another on one timeline."""
     start = initialisation(VideoFormat(1280, 720, Fraction(FPS), PARAMETER_SETS), with_sound=True)
-    cuts = [at for at in range(SEGMENTS * 60 * FPS + 1) if min(at % MUXED_FRAMES, at % FPS) % FRAGMENT_FRAMES == 0]
+    cuts = [at for at in range(SEGMENTS * 60 * FPS + 1) if is_cut(at)]
     for _, pairs in groupby(enumerate(pairwise(cuts), 1), lambda pair: pair[1][0] // (60 * FPS)):
         yield b"".join([start, *(whole_fragment(number, *frames) for number, frames in pairs)])
+
+
+def is_cut(at: int) -> bool:
+    """Whether a fragment begins with this frame: what is muxed at once, its newest frames, or a keyframe."""
+    is_newest = (at + NEWEST) % TOGETHER == 0 and at % FPS <= FPS - NEWEST  # else the keyframe is among them
+    return at % TOGETHER == 0 or at % FPS == 0 or is_newest
 
 
 def whole_fragment(number: int, first: int, end: int) -> bytes:

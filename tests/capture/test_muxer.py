@@ -87,6 +87,52 @@ def test_a_fragment_is_complete_at_a_second_of_picture_and_says_exactly_what_is_
     assert mp4.cut() == []
 
 
+def large(captured_ns: int, *, key: bool = False) -> VideoPacket:
+    """A frame of which three and a bit fill a chunk."""
+    return picture(captured_ns, key=key)._replace(data=START + b"\x65" * 20_000)
+
+
+@pytest.mark.parametrize(("frames", "counts"), [(1, [1]), (3, [3]), (4, [4]), (5, [1, 4]), (10, [6, 4])])
+def test_the_newest_chunk_of_what_waits_is_a_fragment_of_its_own(frames: int, counts: list[int]) -> None:
+    """With the sound of its time; in the order of time, and nothing twice. What lies before is in full chunks."""
+    mp4 = writer()
+    begin = ORIGIN + S
+    for n in range(frames):
+        mp4.picture(large(begin + n * FRAME_NS, key=n == 0))
+    for n in range(frames * 2):
+        mp4.sound(SoundPacket(b"aac" * n, 48_000 + n * 1024))
+    fragments = mp4.cut()
+    assert [f.pictures and f.pictures.count for f in fragments] == counts
+    begins = [90_000, 90_000 + 3600 * counts[0]]
+    assert [times(f)[VIDEO_TRACK].base_decode_time for f in fragments] == begins[: len(counts)]
+    sounds = [f.sound for f in fragments if f.sound]
+    assert (sounds[0].begin, sounds[-1].end) == (48_000, 48_000 + frames * 2048)
+    if len(counts) == 2:
+        assert sounds[0].end == sounds[1].begin
+        newest = 48_000 + counts[0] * 1920  # where the sound of the newest pictures begins
+        assert newest - 1024 < sounds[1].begin <= newest
+        assert len(fragments[1].data) > 1 << 16
+    assert mp4.cut() == []
+
+
+def test_what_is_small_is_one_fragment() -> None:
+    """All of it lies in the same chunk, and lives or dies together."""
+    mp4 = writer()
+    for n in range(10):
+        mp4.picture(picture(ORIGIN + S + n * FRAME_NS, key=n == 0))
+    assert [f.pictures and f.pictures.count for f in mp4.cut()] == [10]
+
+
+def test_late_sound_goes_with_the_newest_pictures() -> None:
+    """And early sound, of which nothing is of their time, does not."""
+    for position, expected in ((48_000 + 10 * 1920, [False, True]), (48_000, [True, False])):
+        mp4 = writer()
+        for n in range(10):
+            mp4.picture(large(ORIGIN + S + n * FRAME_NS, key=n == 0))
+        mp4.sound(SoundPacket(b"aac", position))
+        assert [fragment.sound is not None for fragment in mp4.cut()] == expected
+
+
 def test_a_keyframe_begins_a_fragment() -> None:
     """So that a player can begin there, and a segment can end there."""
     mp4 = writer()
