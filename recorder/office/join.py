@@ -109,9 +109,6 @@ class Joiner:
         except MediaError as error:
             problems.append(f"{error} What follows was left out.")
             return False
-        finally:  # before their memory is used again
-            if self._part is not None:
-                self._part.flush()
         return True
 
     def _add_fragment(self, moof: bytes, mdat: BoxView) -> None:
@@ -160,10 +157,6 @@ class _Part:
         except MediaError:
             self.discard()
             raise
-
-    def flush(self) -> None:
-        """Write what was added; its memory may be used again. OSError."""
-        self._sink.flush()
 
     def finish(self) -> None:
         try:

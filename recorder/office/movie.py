@@ -28,7 +28,7 @@ class Out(Protocol):
     """An empty file, as far as a movie needs one. OSError where the disk refuses, perhaps at a later call."""
 
     def write(self, data: bytes | memoryview, /) -> object:
-        """All of it, where the last write ended; perhaps at a later call, until when ``data`` stays as it is."""
+        """All of it, where the last write ended; ``data`` may change when this returns."""
         ...
 
     def seek(self, position: int, /) -> object:

@@ -1,15 +1,18 @@
 """A film's bytes are where they belong, and what the disk refuses is not passed over."""
 
 import errno
+import mmap
 import os
+import subprocess
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recorder.office.sink import FileSink
+from recorder.office.sink import FileSink, _pass_by_cache
 
 PIECE = bytes(range(256)) * 200  # 51 200 bytes
 
@@ -26,14 +29,16 @@ def sink(path: Path) -> Iterator[FileSink]:
     sink.close()
 
 
-@pytest.mark.parametrize("system", ["linux", "macos"])
-def test_pieces_become_one_file(sink: FileSink, path: Path, system: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Large ones and many small ones, and a beginning that is written again; also where the kernel takes no hint."""
-    if system == "macos":
-        monkeypatch.delattr(os, "posix_fadvise")
+@pytest.mark.parametrize("by", ["past the cache", "the cache"])
+def test_pieces_become_one_file(sink: FileSink, path: Path, by: str) -> None:
+    """Large ones and many small ones, and a beginning that is written again; also where there is no O_DIRECT."""
+    if by == "the cache":
+        assert _pass_by_cache(sink._fd, wanted=False)
+    piece = bytearray(PIECE)
     for _ in range(400):  # 20 MB: some of it is on its way to the disk by then
-        sink.write(memoryview(PIECE))
-        sink.flush()
+        piece[:] = PIECE
+        sink.write(memoryview(piece))
+        piece[:] = bytes(len(piece))  # a copy was taken
     for _ in range(2000):
         sink.write(b"x")
     sink.seek(4)
@@ -44,57 +49,84 @@ def test_pieces_become_one_file(sink: FileSink, path: Path, system: str, monkeyp
     assert path.read_bytes() == expected
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    pieces=st.lists(st.binary(max_size=50), max_size=20),
-    flushed=st.sets(st.integers(0, 19)),
-    page=st.integers(1, 60),
-    taken=st.integers(1, 30),
-    together=st.integers(1, 3),
-)
-def test_a_disk_that_takes_a_part_is_asked_again(
-    tmp_path: Path, *, pieces: list[bytes], flushed: set[int], page: int, taken: int, together: int
-) -> None:
-    """writev(2) may take less than it was given; nothing is lost or twice there, wherever pages end.
+def test_blocks_pass_by_the_cache(sink: FileSink, path: Path) -> None:
+    """All that is whole pages."""
+    kind = subprocess.run(["stat", "-f", "-c", "%T", str(path)], capture_output=True, text=True, check=True).stdout
+    if kind.strip() == "tmpfs":
+        pytest.skip("a tmpfs lies in the cache, and nowhere else")
+    size_bytes = len(PIECE) * 200
+    for _ in range(200):
+        sink.write(PIECE)
+    sink.sync()
+    probe = ["fincore", "--bytes", "--noheadings", "--output", "res", str(path)]
+    cached_bytes = int(subprocess.run(probe, capture_output=True, text=True, check=True).stdout)
+    assert path.stat().st_size == size_bytes
+    assert cached_bytes < size_bytes // 2
 
-    What was flushed may change: it is written, or was copied.
-    """
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(st.integers(0, 9000), max_size=12), taken=st.integers(1, 9000))
+def test_a_disk_that_takes_a_part_is_asked_again(tmp_path: Path, pieces: list[int], taken: int) -> None:
+    """pwrite(2) may take less than it was given, and O_DIRECT refuses what are no whole pages; nothing is lost."""
     path = tmp_path / "short"
     path.unlink(missing_ok=True)
-    sink = FileSink(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    given_away: list[bytearray] = []
+    whole_write = os.pwrite
     with pytest.MonkeyPatch.context() as patch:
-
-        def short(fd: int, buffers: list[bytes]) -> int:
-            assert len(buffers) <= together
-            return os.write(fd, b"".join(buffers)[:taken])
-
-        patch.setattr(os, "writev", short)
-        patch.setattr("recorder.office.sink._PAGE_BYTES", page)
-        patch.setattr("recorder.office.sink._MAX_PIECES", together)
-        for number, piece in enumerate(pieces):
-            given_away.append(bytearray(piece))
-            sink.write(memoryview(given_away[-1]))
-            if number in flushed:
-                sink.flush()
-                assert path.stat().st_size == sum(map(len, given_away)) // page * page
-                for memory in given_away:
-                    memory[:] = bytes(len(memory))
+        patch.setattr("recorder.office.sink._BLOCK_BYTES", mmap.PAGESIZE)
+        patch.setattr(os, "pwrite", lambda fd, data, position: whole_write(fd, data[:taken], position))
+        sink = FileSink(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        for number, size in enumerate(pieces):
+            sink.write(bytes((number + at) % 251 for at in range(size)))
         sink.sync()
-    sink.close()
-    assert path.read_bytes() == b"".join(pieces)
+        sink.close()
+    assert path.read_bytes() == b"".join(
+        bytes((number + at) % 251 for at in range(size)) for number, size in enumerate(pieces)
+    )
 
 
 def test_a_full_disk_is_said() -> None:
     """Early: nobody opens a day of footage to learn at its end that the disk was full."""
     sink = FileSink(os.open("/dev/full", os.O_WRONLY))
+    written = count()
+
+    def write_a_day() -> None:
+        for _ in zip(range(30_000), written, strict=False):
+            sink.write(PIECE)
+
     try:
-        sink.write(PIECE)
         with pytest.raises(OSError, match="No space left") as refused:
-            sink.flush()
+            write_a_day()
         assert refused.value.errno == errno.ENOSPC
+        assert next(written) < 200
     finally:
         sink.close()
+
+
+def test_a_small_film_on_a_full_disk_is_said() -> None:
+    """It is written when it is whole."""
+    sink = FileSink(os.open("/dev/full", os.O_WRONLY))
+    try:
+        sink.write(PIECE)
+        with pytest.raises(OSError, match="No space left"):
+            sink.sync()
+    finally:
+        sink.close()
+
+
+def test_what_the_kernel_does_not_take_at_all_is_said(sink: FileSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked once more, by the cache."""
+    asked = []
+
+    def refuse(_: int, data: memoryview, position: int) -> int:
+        asked.append((len(data), position))
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    sink.write(PIECE)
+    assert _pass_by_cache(sink._fd, wanted=False)
+    with pytest.raises(OSError, match="Invalid argument"):
+        sink.sync()
+    assert asked == [(len(PIECE), 0)]
 
 
 def test_closing_twice_is_as_good_as_once(sink: FileSink, path: Path) -> None:
