@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import NamedTuple, Protocol
 
 from recorder.errors import MediaError
-from recorder.mp4 import Box, BoxView, TrackFragment, iter_boxes, read_fragment, read_tracks
+from recorder.mp4 import Box, BoxView, iter_boxes, read_tracks
+from recorder.mp4_fragments import TrackFragment, read_fragment
 from recorder.office.samples import TrackSamples, box, full_box
 
 _FILE_TYPE = box(b"ftyp", b"isom", struct.pack(">I", 512), b"isom", b"iso2", b"avc1", b"mp41")

@@ -12,7 +12,8 @@ from fractions import Fraction
 from itertools import compress, count, groupby
 
 from recorder.errors import MediaError
-from recorder.mp4 import Track, TrackFragment
+from recorder.mp4 import Track
+from recorder.mp4_fragments import TrackFragment
 
 _MAX_DURATION = (1 << 32) - 1  # of one sample, in stts; half a day at 90 kHz
 _MAX_TIME = 1 << 40

@@ -17,8 +17,9 @@ from recorder.capture.sound import SoundEncoder
 from recorder.capture.testcard import TestCard
 from recorder.capture.testtone import one_second
 from recorder.errors import MediaError
-from recorder.mp4 import FragmentTimes, fragment_times, iter_boxes, read_tracks
+from recorder.mp4 import iter_boxes, read_tracks
 from tests.capture.scripted import FORMAT, FRAME_NS, PPS, SPS, START, S, picture
+from tests.mp4.times import FragmentTimes, fragment_times
 
 ORIGIN = 3 * S
 

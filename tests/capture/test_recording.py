@@ -14,8 +14,9 @@ from recorder.capture.recording import Recording
 from recorder.capture.sound import SoundEncoder
 from recorder.errors import CaptureError
 from recorder.events import Event, FaultCleared, FaultRaised
-from recorder.mp4 import fragment_times, iter_boxes, read_tracks
+from recorder.mp4 import iter_boxes, read_tracks
 from tests.capture.scripted import FORMAT, FRAME_NS, PPS, SPS, START, S, block, picture
+from tests.mp4.times import fragment_times
 
 ORIGIN = 100 * S
 BLOCK_NS = S // 50

@@ -23,7 +23,8 @@ from recorder.control import parse_request
 from recorder.errors import JournalError, RecorderError
 from recorder.export.lsblk import read_listing, read_signature
 from recorder.export.stick import judge
-from recorder.mp4 import BoxSplitter, read_fragment, read_tracks
+from recorder.mp4 import BoxSplitter, read_tracks
+from recorder.mp4_fragments import read_fragment
 from recorder.office.join import Joiner
 from recorder.office.keys import load_identities
 from recorder.office.recorders import Trust

@@ -6,7 +6,8 @@ Only what lies in whole fragments counts, for only that is what the recorder eve
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from recorder.mp4 import BoxSplitter, Track, read_fragment, read_tracks
+from recorder.mp4 import BoxSplitter, Track, read_tracks
+from recorder.mp4_fragments import read_fragment
 from recorder.timekeeping import NS_PER_S
 
 
