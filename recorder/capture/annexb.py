@@ -13,30 +13,33 @@ _SPS, _PPS, _DELIMITER = 7, 8, 9
 _PLAIN_PROFILES = (66, 77, 88)  # baseline, main, extended: their avcC has no chroma fields
 
 
-def nal_units(data: bytes) -> Iterator[bytes]:
-    """The NAL units of an Annex B stream, without start codes and the zeros around them."""
+def nal_units(data: bytes) -> Iterator[memoryview]:
+    """The NAL units of an Annex B stream where they lie, without start codes and the zeros around them."""
+    whole = memoryview(data)
     begin = data.find(_START)
     while begin >= 0:
         begin += len(_START)
-        end = data.find(_START, begin)
-        unit = (data[begin:end] if end >= 0 else data[begin:]).rstrip(b"\x00")
-        if unit:
-            yield unit
-        begin = end
+        following = data.find(_START, begin)
+        end = following if following >= 0 else len(data)
+        while end > begin and not data[end - 1]:
+            end -= 1
+        if end > begin:
+            yield whole[begin:end]
+        begin = following
 
 
-def sample(access_unit: bytes) -> bytes:
-    """An access unit as an MP4 sample: four-byte lengths, parameter sets and delimiters left out."""
-    parts: list[bytes] = []
+def sample(access_unit: bytes) -> list[bytes | memoryview]:
+    """An access unit as an MP4 sample, in pieces: four-byte lengths, parameter sets and delimiters left out."""
+    pieces: list[bytes | memoryview] = []
     for unit in nal_units(access_unit):
         if unit[0] & 0x1F not in (_SPS, _PPS, _DELIMITER):
-            parts += (len(unit).to_bytes(4, "big"), unit)
-    return b"".join(parts)
+            pieces += (len(unit).to_bytes(4, "big"), unit)
+    return pieces
 
 
 def parameter_sets(extradata: bytes) -> tuple[bytes, bytes]:
     """The sequence and the picture parameter set. Raises MediaError where one is missing."""
-    found = {unit[0] & 0x1F: unit for unit in nal_units(extradata)}
+    found = {unit[0] & 0x1F: bytes(unit) for unit in nal_units(extradata)}
     if _SPS not in found or _PPS not in found or len(found[_SPS]) < 4:
         raise MediaError("The camera's H.264 has no SPS and PPS; it cannot be written as MP4.")
     return found[_SPS], found[_PPS]

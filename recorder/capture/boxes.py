@@ -71,7 +71,7 @@ def initialisation(video: VideoFormat | None, *, with_sound: bool) -> bytes:
     return brands + box(b"moov", header, *tracks, box(b"mvex", *map(_trex, numbers)))
 
 
-def fragment(sequence: int, video: Run[Sample], sound: Run[int], payload: bytes) -> bytes:
+def fragment(sequence: int, video: Run[Sample], sound: Run[int], payload: Sequence[bytes | memoryview]) -> bytes:
     """``moof`` and ``mdat``. ``sound`` lists the sizes of its packets. ``payload``: the frames, then the packets."""
 
     def moof(payload_at: int) -> bytes:
@@ -83,7 +83,8 @@ def fragment(sequence: int, video: Run[Sample], sound: Run[int], payload: bytes)
         return box(b"moof", full_box(b"mfhd", 0, 0, struct.pack(">I", sequence)), *tracks)
 
     head = moof(len(moof(0)) + 8)  # the offset does not change the size
-    return head + box(b"mdat", payload)
+    size_bytes = 8 + sum(map(len, payload))
+    return b"".join((head, struct.pack(">I4s", size_bytes, b"mdat"), *payload))  # the only copy that is made of it
 
 
 def _video_run(run: Run[Sample], offset: int) -> bytes:

@@ -9,6 +9,7 @@ Times: ``captured - origin`` in 1/90000 s for pictures, samples at 48 kHz for so
 """
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from recorder.capture import annexb, boxes
@@ -116,21 +117,20 @@ class Mp4Writer:
         self._pictures, self._sounds = [], []
         self._sequence += 1
         frames = [annexb.sample(packet.data) for packet in pictures]
+        sizes = [sum(map(len, pieces)) for pieces in frames]
         data = boxes.fragment(
             self._sequence,
-            Run(self._pts_90k(pictures[0].captured_ns) if pictures else 0, self._samples(pictures, frames)),
+            Run(self._pts_90k(pictures[0].captured_ns) if pictures else 0, self._samples(pictures, sizes)),
             Run(sounds[0].position if sounds else 0, [len(packet.data) for packet in sounds]),
-            b"".join(frames) + b"".join(packet.data for packet in sounds),
+            [*chain.from_iterable(frames), *(packet.data for packet in sounds)],
         )
         return [Fragment(data, _pictures(pictures), _sound(sounds))]
 
-    def _samples(self, pictures: list[VideoPacket], frames: list[bytes]) -> list[Sample]:
+    def _samples(self, pictures: list[VideoPacket], sizes: list[int]) -> list[Sample]:
         """How the fragment lists its frames; the last one lasts as long as its camera said."""
         times = [self._pts_90k(packet.captured_ns) for packet in pictures]
         times += [self._pts_90k(packet.captured_ns + packet.duration_ns) for packet in pictures[-1:]]
-        return [
-            Sample(times[i + 1] - times[i], len(frames[i]), packet.is_keyframe) for i, packet in enumerate(pictures)
-        ]
+        return [Sample(times[i + 1] - times[i], sizes[i], packet.is_keyframe) for i, packet in enumerate(pictures)]
 
     def _pts_90k(self, captured_ns: int) -> int:
         return ((captured_ns - self._origin_ns) * 9 + 50_000) // 100_000

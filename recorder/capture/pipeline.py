@@ -44,7 +44,7 @@ _SMALL = (64, 64)
 _CLOSING_ROUND_S = 0.02
 _TOGETHER_NS = 390_000_000  # so long pictures wait for one another: then they are a fragment, written and synced
 _ROUND_S = 0.5  # the mux thread goes round so often at least
-_BLOCKS_TOGETHER = 6  # of sound: an encoder that fails costs all that was handed in with what it failed at
+_SOUNDS_PER_S = 10  # are handed in, of so many blocks: an encoder that fails costs all of one
 
 
 _Job = VideoPacket | AudioBlock | Callable[[], None]
@@ -261,7 +261,7 @@ class Capture:
         while (job := self._inbox.take()) is not None:
             if isinstance(job, AudioBlock):
                 sounds.append(job)
-                if len(sounds) == _BLOCKS_TOGETHER:
+                if sum(len(block.samples) for block in sounds) * _SOUNDS_PER_S >= job.rate_hz:
                     self._hand_in(sounds)
             elif isinstance(job, VideoPacket):
                 if job.is_keyframe:  # a fragment ends here, and sound of its time goes into it

@@ -197,7 +197,7 @@ class _Passing:
     def make(self, packet: Any, captured_ns: int, duration_ns: int) -> VideoPacket | None:
         data = bytes(packet)
         units = {unit[0] & 0x1F: unit for unit in nal_units(data)}
-        self._sets |= {kind: unit for kind, unit in units.items() if kind in (_SPS, _PPS)}
+        self._sets |= {kind: bytes(unit) for kind, unit in units.items() if kind in (_SPS, _PPS)}
         if self.format is None:
             if _IDR not in units or len(self._sets) < 2:
                 return None

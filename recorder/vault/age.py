@@ -98,40 +98,50 @@ class StreamEncryptor:
         if len(file_key) != FILE_KEY_BYTES or len(nonce) != NONCE_BYTES:
             raise ValueError(f"file key and nonce have {FILE_KEY_BYTES} and {NONCE_BYTES} bytes")
         self._aead = ChaCha20Poly1305(derive(file_key, nonce, "payload"))
-        self._pending = bytearray()
+        self._pending = memoryview(bytearray(CHUNK_BYTES))
+        self._pending_bytes = 0
         self._counter = 0
         self._finished = False
 
     @property
     def pending_bytes(self) -> int:
         """Plaintext pushed and not yet given out encrypted."""
-        return len(self._pending)
+        return self._pending_bytes
 
     @property
     def flush_bytes(self) -> int:
         """How many more bytes make :meth:`push` give out all that is pending now."""
-        return CHUNK_BYTES - len(self._pending) + 1
+        return CHUNK_BYTES - self._pending_bytes + 1
 
-    def push(self, data: bytes) -> bytes:
+    def push(self, data: bytes) -> list[bytes]:
         """Take ``data``; the chunks that have become whole, encrypted, often none."""
         if self._finished:
             raise ValueError("this payload is finished")
-        self._pending += data
-        whole_bytes = max(len(self._pending) - 1, 0) // CHUNK_BYTES * CHUNK_BYTES
-        if not whole_bytes:
-            return b""
-        whole = memoryview(bytes(memoryview(self._pending)[:whole_bytes]))
-        del self._pending[:whole_bytes]
-        return b"".join(
-            self._sealed(whole[start : start + CHUNK_BYTES], _MORE) for start in range(0, whole_bytes, CHUNK_BYTES)
-        )
+        sealed: list[bytes] = []
+        left = memoryview(data)
+        while self._pending_bytes + len(left) > CHUNK_BYTES:
+            if self._pending_bytes:
+                left = self._keep(left)
+                chunk, self._pending_bytes = self._pending, 0
+            else:
+                chunk, left = left[:CHUNK_BYTES], left[CHUNK_BYTES:]
+            sealed.append(self._sealed(chunk, _MORE))
+        self._keep(left)
+        return sealed
 
     def finish(self) -> bytes:
         """The final chunk, encrypted. Nothing can be pushed afterwards."""
         if self._finished:
             raise ValueError("this payload is finished")
         self._finished = True
-        return self._sealed(bytes(self._pending), _LAST)
+        return self._sealed(self._pending[: self._pending_bytes], _LAST)
+
+    def _keep(self, data: memoryview) -> memoryview:
+        """Add to what is pending as much as a chunk has room for; the rest."""
+        begin, end = self._pending_bytes, min(self._pending_bytes + len(data), CHUNK_BYTES)
+        self._pending[begin:end] = data[: end - begin]
+        self._pending_bytes = end
+        return data[end - begin :]
 
     def _sealed(self, chunk: bytes | memoryview, last: bytes) -> bytes:
         nonce = self._counter.to_bytes(11, "big") + last
@@ -144,7 +154,7 @@ def encrypt_bytes(data: bytes, recipients: Sequence[Recipient]) -> bytes:
     header, file_key = new_header(recipients)
     nonce = os.urandom(NONCE_BYTES)
     encryptor = StreamEncryptor(file_key, nonce)
-    return b"".join((header, nonce, encryptor.push(data), encryptor.finish()))
+    return b"".join((header, nonce, *encryptor.push(data), encryptor.finish()))
 
 
 def read_header(source: Readable) -> Header:

@@ -121,7 +121,7 @@ class SegmentWriter(Generic[Mark]):
     def seal(self, reason: str, facts: Facts) -> Mark:
         """Write the final chunk, sync, sign the segment into the log, close; the mark of the last write. StoreError."""
         with self._sticky():
-            self._out(self._encryptor.finish())
+            self._out([self._encryptor.finish()])
             os.ftruncate(self._fd, self._size_bytes)  # what was reserved and is not needed
             self._sync()
             self._take_durable(self._pushed_bytes)
@@ -162,16 +162,17 @@ class SegmentWriter(Generic[Mark]):
             self._out(chunks)
             self._waiting_ns, self._has_filled = None, True  # all that waited is out
 
-    def _out(self, encrypted: bytes) -> None:
-        end_bytes = self._size_bytes + len(encrypted)
+    def _out(self, encrypted: Sequence[bytes]) -> None:
+        end_bytes = self._size_bytes + sum(map(len, encrypted))
         if end_bytes > self._reserved_bytes:
             # One that cannot be had costs a few more writes; what there is no room for, the write itself will say.
             diskio.reserve(self._fd, self._size_bytes, RESERVE_BYTES)
             self._reserved_bytes = self._size_bytes + RESERVE_BYTES
-        diskio.write_all(self._fd, encrypted)
-        self._sha256.update(encrypted)
+        for chunk in encrypted:
+            diskio.write_all(self._fd, chunk)
+            self._sha256.update(chunk)
+        self._unsynced_bytes += end_bytes - self._size_bytes
         self._size_bytes = end_bytes
-        self._unsynced_bytes += len(encrypted)
 
     def _sync(self) -> None:
         os.fdatasync(self._fd)

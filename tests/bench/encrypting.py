@@ -17,7 +17,7 @@ def main(recipient: str, source: Path, out: Path) -> None:
     with source.open("rb", buffering=0) as plain, out.open("wb", buffering=0) as sealed:
         sealed.write(header + nonce)
         while piece := plain.read(PIECE_BYTES):
-            sealed.write(encryptor.push(piece))
+            sealed.writelines(encryptor.push(piece))
         sealed.write(encryptor.finish())
 
 

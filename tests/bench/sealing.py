@@ -38,7 +38,7 @@ def sealed(folder: Path, size_mb: int, recipient: age.X25519Recipient) -> None:
         for _ in range(size_mb):
             piece = os.urandom(MB)
             plain.write(piece)
-            file.write(encryptor.push(piece))
+            file.writelines(encryptor.push(piece))
         file.write(encryptor.finish())
 
 
@@ -63,7 +63,7 @@ def whole_fragment(number: int, first: int, end: int) -> bytes:
     sounds = [AAC_BYTES] * (sound_end - sound_first)
     payload = os.urandom(FRAME_BYTES * len(pictures) + sum(sounds))
     video, sound = Run(first * VIDEO_HZ // FPS, pictures), Run(sound_first * AAC_FRAME, sounds)
-    return fragment(number, video, sound, payload)
+    return fragment(number, video, sound, [payload])
 
 
 def bundle(folder: Path, van: Van) -> None:

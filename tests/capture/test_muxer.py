@@ -41,7 +41,8 @@ def test_nal_units_are_found_without_their_start_codes_and_padding() -> None:
 def test_a_sample_has_lengths_and_no_parameter_sets() -> None:
     """Parameter sets belong into the sample entry (ISO/IEC 14496-15)."""
     assert (
-        annexb.sample(START + SPS + START + PPS + START + b"\x09\xf0" + START + b"\x65ab") == b"\x00\x00\x00\x03\x65ab"
+        b"".join(annexb.sample(START + SPS + START + PPS + START + b"\x09\xf0" + START + b"\x65ab"))
+        == b"\x00\x00\x00\x03\x65ab"
     )
 
 
@@ -84,7 +85,7 @@ def test_a_fragment_is_complete_at_a_second_of_picture_and_says_exactly_what_is_
         SOUND_TRACK: FragmentTimes(48_000, 3 * 1024, 3),
     }
     _, mdat = iter_boxes(fragment.data)
-    assert mdat.payload == b"".join(annexb.sample(p.data) for p in packets) + b"aac" * 3
+    assert mdat.payload == b"".join(b"".join(annexb.sample(p.data)) for p in packets) + b"aac" * 3
     assert mp4.cut() == []
 
 

@@ -294,7 +294,7 @@ def test_however_it_is_pushed_it_opens(sizes: list[int], fill: int) -> None:
     encryptor = StreamEncryptor(file_key, nonce)
     out, pushed_bytes = bytearray(header + nonce), 0
     for size in sizes:
-        out += encryptor.push(bytes([fill]) * size)
+        out += b"".join(encryptor.push(bytes([fill]) * size))
         pushed_bytes += size
         whole_chunks, rest = divmod(len(out) - len(header) - NONCE_BYTES, SEALED_BYTES)
         assert rest == 0
@@ -311,9 +311,9 @@ def test_flushing_gets_out_all_that_was_pushed(pushed_bytes: int) -> None:
     """``flush_bytes`` more bytes put everything before them onto the card, whole."""
     _, file_key = new_header([IDENTITY.recipient])
     encryptor = StreamEncryptor(file_key, bytes(NONCE_BYTES))
-    before = encryptor.push(b"x" * pushed_bytes)
+    before = b"".join(encryptor.push(b"x" * pushed_bytes))
     pending_bytes, flush_bytes = encryptor.pending_bytes, encryptor.flush_bytes
-    after = encryptor.push(b"p" * flush_bytes)
+    after = b"".join(encryptor.push(b"p" * flush_bytes))
     assert pending_bytes + flush_bytes == CHUNK_BYTES + 1
     assert len(before + after) == (pushed_bytes + flush_bytes) // CHUNK_BYTES * SEALED_BYTES
     assert encryptor.pending_bytes == 1
