@@ -23,6 +23,8 @@ _LC_48K_MONO = b"\x11\x88"  # AudioSpecificConfig: object type 2, frequency inde
 _UNITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _SYNC, _NOT_SYNC = 0x0200_0000, 0x0101_0000  # sample_depends_on; sample_is_non_sync_sample
 _DEFAULT_BASE_IS_MOOF, _HAS_DEFAULT_DURATION, _HAS_DEFAULT_FLAGS = 0x02_0000, 0x08, 0x20
+_MOOF_BYTES, _VIDEO_RUN_BYTES, _SOUND_RUN_BYTES = 24, 64, 72  # of the boxes below, without their tracks and rows
+_VIDEO_ROW_BYTES, _SOUND_ROW_BYTES = 12, 4
 _HAS_OFFSET, _HAS_DURATION, _HAS_SIZE, _HAS_FLAGS = 0x1, 0x100, 0x200, 0x400
 
 
@@ -74,24 +76,23 @@ def initialisation(video: VideoFormat | None, *, with_sound: bool) -> bytes:
 def fragment(sequence: int, video: Run[Sample], sound: Run[int], payload: Sequence[bytes | memoryview]) -> bytes:
     """``moof`` and ``mdat``. ``sound`` lists the sizes of its packets. ``payload``: the frames, then the packets."""
 
-    def moof(payload_at: int) -> bytes:
-        tracks = []
-        if video.samples:
-            tracks.append(_video_run(video, payload_at))
-        if sound.samples:
-            tracks.append(_sound_run(sound, payload_at + sum(s.size_bytes for s in video.samples)))
-        return box(b"moof", full_box(b"mfhd", 0, 0, struct.pack(">I", sequence)), *tracks)
-
-    head = moof(len(moof(0)) + 8)  # the offset does not change the size
-    size_bytes = 8 + sum(map(len, payload))
-    return b"".join((head, struct.pack(">I4s", size_bytes, b"mdat"), *payload))  # the only copy that is made of it
+    payload_at = _MOOF_BYTES + 8
+    payload_at += _VIDEO_RUN_BYTES + _VIDEO_ROW_BYTES * len(video.samples) if video.samples else 0
+    payload_at += _SOUND_RUN_BYTES + _SOUND_ROW_BYTES * len(sound.samples) if sound.samples else 0
+    tracks = []
+    if video.samples:
+        tracks.append(_video_run(video, payload_at))
+    if sound.samples:
+        tracks.append(_sound_run(sound, payload_at + sum(s.size_bytes for s in video.samples)))
+    moof = box(b"moof", full_box(b"mfhd", 0, 0, struct.pack(">I", sequence)), *tracks)
+    mdat = struct.pack(">I4s", 8 + sum(map(len, payload)), b"mdat")
+    return b"".join((moof, mdat, *payload))  # the only copy that is made of it
 
 
 def _video_run(run: Run[Sample], offset: int) -> bytes:
     flags = _HAS_OFFSET | _HAS_DURATION | _HAS_SIZE | _HAS_FLAGS
-    rows = b"".join(
-        struct.pack(">III", s.duration, s.size_bytes, _SYNC if s.is_keyframe else _NOT_SYNC) for s in run.samples
-    )
+    row = struct.Struct(">III").pack
+    rows = b"".join([row(s.duration, s.size_bytes, _SYNC if s.is_keyframe else _NOT_SYNC) for s in run.samples])
     return box(
         b"traf",
         full_box(b"tfhd", 0, _DEFAULT_BASE_IS_MOOF, struct.pack(">I", VIDEO_TRACK)),
