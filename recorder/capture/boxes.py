@@ -75,7 +75,6 @@ def initialisation(video: VideoFormat | None, *, with_sound: bool) -> bytes:
 
 def fragment(sequence: int, video: Run[Sample], sound: Run[int], payload: Sequence[bytes | memoryview]) -> bytes:
     """``moof`` and ``mdat``. ``sound`` lists the sizes of its packets. ``payload``: the frames, then the packets."""
-
     payload_at = _MOOF_BYTES + 8
     payload_at += _VIDEO_RUN_BYTES + _VIDEO_ROW_BYTES * len(video.samples) if video.samples else 0
     payload_at += _SOUND_RUN_BYTES + _SOUND_ROW_BYTES * len(sound.samples) if sound.samples else 0
