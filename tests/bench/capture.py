@@ -2,8 +2,8 @@
 
 Processor time is a race over a minute of 1080p30 at 4 Mb/s that is encoded already (:mod:`tests.bench.packets`), in
 real time and both in the same minute: each needs a fiftieth of a processor, and what a wake costs changes by half from
-one minute to the next. Ours also signs, hashes, pads, syncs and places sound, which theirs does not. Memory and bytes are
-those of a whole recorder, encoder included, on an ext4 card of its own (root); theirs does the same with libx264.
+one minute to the next. Ours also signs, hashes, pads, syncs and places sound, which theirs does not. Memory and bytes
+are those of a whole recorder, encoder included, on an ext4 card of its own (root); theirs does the same with libx264.
 Bytes are what the card's device was given to write, journal and all, in a minute in the middle of a journey, with a
 change of segments in it; its beginning and end are told apart, for they cost the same however long a journey lasts.
 Our environment is that of the unit.
