@@ -22,8 +22,8 @@ def nal_units(data: bytes) -> Iterator[memoryview]:
         following = data.find(_START, begin + 1, last + len(_START))
         begin += len(_START)
         end = following if following >= 0 else len(data)
-        while end > begin and not data[end - 1]:
-            end -= 1
+        if not data[end - 1]:  # zeros that belong to the next start code, or fill the packet
+            end = begin + len(data[begin:end].rstrip(b"\x00"))
         if end > begin:
             yield whole[begin:end]
         begin = following

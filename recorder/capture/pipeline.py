@@ -42,9 +42,9 @@ CLOSE_WITHIN_S = 1.0
 _INBOX_BYTES = 32 * 1024 * 1024
 _SMALL = (64, 64)
 _CLOSING_ROUND_S = 0.02
-_TOGETHER_NS = 390_000_000  # so long pictures wait for one another: then they are a fragment, written and synced
+_TOGETHER_NS = 390_000_000  # so long pictures wait for one another; then all of it is muxed, written and synced
 _ROUND_S = 0.5  # the mux thread goes round so often at least
-_SOUNDS_PER_S = 10  # are handed in, of so many blocks: an encoder that fails costs all of one
+_SOUNDS_PER_S = 10  # are handed in: an encoder that fails costs all of one, so it is no more
 
 
 _Job = VideoPacket | AudioBlock | Callable[[], None]
