@@ -460,7 +460,8 @@ def test_any_document_is_read_or_faulted(document: dict[str, object]) -> None:
             named = [
                 fault for fault in said if fault.startswith((f"{key}: ", f"{json.dumps(key, ensure_ascii=False)}: "))
             ]
-            assert len(named) + (key in readable) == 1
+            is_read = key in readable and "." not in key  # a dot there separates a table from its key
+            assert len(named) + is_read == 1
 
 
 def test_the_good_configuration_is_toml() -> None:
