@@ -35,9 +35,10 @@ def pictures(mp4: bytes, origin_ns: int) -> Iterator[Pictures]:
         elif box.kind == "mdat" and moof is not None:
             for part in read_fragment(moof, {number: track.defaults for number, track in tracks.items()}):
                 track = tracks[part.track_id]
-                if track.handler == "vide" and part.sample_count:
-                    last = part.runs[-1].durations[-1]
-                    end = part.base_decode_time + part.duration
+                durations = [duration for run in part.runs for duration in run.durations]
+                if track.handler == "vide" and durations:
+                    last = durations[-1]
+                    end = part.base_decode_time + sum(durations)
                     moments = (part.base_decode_time, end - last, end)
-                    yield Pictures(*(origin_ns + at * NS_PER_S // track.timescale for at in moments), part.sample_count)
+                    yield Pictures(*(origin_ns + at * NS_PER_S // track.timescale for at in moments), len(durations))
             moof = None
