@@ -162,8 +162,10 @@ def read_tracks(moov: bytes) -> dict[int, Track]:
 def _extent(data: bytes | memoryview, begin: int, end: int) -> tuple[str, int, int]:
     """Kind, header length and length of the box at ``begin`` (4.2); a length beyond ``end`` where it is not whole.
 
-    There are eight bytes at least. MediaError.
+    Where its header is not, that is the header's, and the kind is empty. MediaError.
     """
+    if end - begin < MIN_BOX_BYTES:
+        return "", MIN_BOX_BYTES, MIN_BOX_BYTES
     size_bytes, kind = _HEADER.unpack_from(data, begin)
     header_bytes = MIN_BOX_BYTES
     if size_bytes == 1:  # 64-bit length
@@ -180,12 +182,9 @@ def _extents(data: bytes) -> Iterator[tuple[str, int, int, int]]:
     """Of each box its kind, where it and its payload begin, and where they end. MediaError."""
     begin = 0
     while begin < len(data):
-        left_bytes = size_bytes = len(data) - begin
-        kind, header_bytes = "", 0
-        if left_bytes >= MIN_BOX_BYTES:
-            kind, header_bytes, size_bytes = _extent(data, begin, len(data))
-        if not header_bytes or size_bytes > left_bytes:
-            raise MediaError(f"The MP4 is cut off: {left_bytes} bytes at its end are no whole box.")
+        kind, header_bytes, size_bytes = _extent(data, begin, len(data))
+        if begin + size_bytes > len(data):
+            raise MediaError(f"The MP4 is cut off: {len(data) - begin} bytes at its end are no whole box.")
         yield kind, begin, begin + header_bytes, begin + size_bytes
         begin += size_bytes
 

@@ -17,9 +17,9 @@ from recorder.capture.boxes import AAC_FRAME, Run, Sample
 from recorder.capture.ports import VideoFormat, VideoPacket
 from recorder.timekeeping import NS_PER_S
 
-FRAGMENT_NS = 1_000_000_000  # at most, where nobody cuts it earlier: whoever lost time works off what came meanwhile
+_FRAGMENT_NS = 1_000_000_000  # at most, where nobody cuts it earlier: whoever lost time works off what came meanwhile
 _CHUNK_BYTES = 1 << 16  # of the encryption
-_SOUND_PER_FRAGMENT = 2 * FRAGMENT_NS * boxes.SOUND_HZ // NS_PER_S  # where there is picture, it decides
+_SOUND_PER_FRAGMENT = 2 * _FRAGMENT_NS * boxes.SOUND_HZ // NS_PER_S  # where there is picture, it decides
 
 
 class SoundPacket(NamedTuple):
@@ -78,7 +78,7 @@ class Mp4Writer:
         if self._pictures and (packet.is_keyframe or is_gap(self._pictures[-1], packet)):
             complete += self._end()
         self._pictures.append(packet)
-        if packet.captured_ns + packet.duration_ns - self._pictures[0].captured_ns >= FRAGMENT_NS:
+        if packet.captured_ns + packet.duration_ns - self._pictures[0].captured_ns >= _FRAGMENT_NS:
             complete += self._end()
         return complete
 
@@ -99,22 +99,22 @@ class Mp4Writer:
         next: so it is a small fragment, and what lies before it a large one, for each costs whoever reads it as much
         as several frames.
         """
-        at = _newest(self._pictures, _CHUNK_BYTES)
-        if not at:
-            return self._end()
-        position = (self._pictures[at].captured_ns - self._origin_ns) * boxes.SOUND_HZ // NS_PER_S
-        pictures, self._pictures = self._pictures[at:], self._pictures[:at]
-        sounds = [packet for packet in self._sounds if packet.end > position]
-        self._sounds = self._sounds[: len(self._sounds) - len(sounds)]
-        early = self._end()
-        self._pictures, self._sounds = pictures, sounds
-        return early + self._end()
+        older: list[Fragment] = []
+        if at := _newest(self._pictures, _CHUNK_BYTES):
+            position = (self._pictures[at].captured_ns - self._origin_ns) * boxes.SOUND_HZ // NS_PER_S
+            older = self._fragment(at, sum(packet.end <= position for packet in self._sounds))
+        return older + self._end()
 
     def _end(self) -> list[Fragment]:
-        pictures, sounds = self._pictures, self._sounds
+        """All that waits as one fragment; none where nothing does."""
+        return self._fragment(len(self._pictures), len(self._sounds))
+
+    def _fragment(self, picture_count: int, sound_count: int) -> list[Fragment]:
+        """The oldest so many of each as one fragment."""
+        pictures, self._pictures = self._pictures[:picture_count], self._pictures[picture_count:]
+        sounds, self._sounds = self._sounds[:sound_count], self._sounds[sound_count:]
         if not pictures and not sounds:
             return []
-        self._pictures, self._sounds = [], []
         self._sequence += 1
         frames = [annexb.sample(packet.data) for packet in pictures]
         sizes = [sum(map(len, pieces)) for pieces in frames]

@@ -44,8 +44,7 @@ _SMALL = (64, 64)
 _CLOSING_ROUND_S = 0.02
 _TOGETHER_NS = 390_000_000  # so long pictures wait for one another; then all of it is muxed, written and synced
 _ROUND_S = 0.5  # the mux thread goes round so often at least
-_SOUNDS_PER_S = 10  # are handed in: an encoder that fails costs all of one, so it is no more
-
+_SOUND_TOGETHER_NS = 100_000_000  # handed in at once, and no more: an encoder that fails costs all of it
 
 _Job = VideoPacket | AudioBlock | Callable[[], None]
 
@@ -261,7 +260,7 @@ class Capture:
         while (job := self._inbox.take()) is not None:
             if isinstance(job, AudioBlock):
                 sounds.append(job)
-                if sum(len(block.samples) for block in sounds) * _SOUNDS_PER_S >= job.rate_hz:
+                if sum(len(block.samples) for block in sounds) * NS_PER_S >= _SOUND_TOGETHER_NS * job.rate_hz:
                     self._hand_in(sounds)
             elif isinstance(job, VideoPacket):
                 if job.is_keyframe:  # a fragment ends here, and sound of its time goes into it

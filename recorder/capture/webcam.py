@@ -195,6 +195,7 @@ class _Passing:
         self.format: VideoFormat | None = None
 
     def make(self, packet: Any, captured_ns: int, duration_ns: int) -> VideoPacket | None:
+        """The packet as it is; None until its stream has said what it is."""
         data = bytes(packet)
         units = {unit[0] & 0x1F: unit for unit in nal_units(data)}
         self._sets |= {kind: bytes(unit) for kind, unit in units.items() if kind in (_SPS, _PPS)}
@@ -223,6 +224,7 @@ class _Encoding:
         self.format: VideoFormat | None = None
 
     def make(self, packet: Any, captured_ns: int, duration_ns: int) -> VideoPacket | None:
+        """The frame encoded anew; None where it is left out, or cannot be decoded."""
         if not self._encoder.takes(self._number):
             self._number += 1
             return None

@@ -34,6 +34,7 @@ def v4l2(device: str, width: int, height: int, fps: Fraction) -> Open:
     """
 
     def open_as(encoding: Encoding) -> Any:
+        """The device, open."""
         options = {
             "video_size": f"{width}x{height}",
             "framerate": f"{float(fps):g}",

@@ -159,6 +159,7 @@ class _Part:
             raise
 
     def finish(self) -> None:
+        """Write the index, and all of it to the disk. OSError, and nothing is left."""
         try:
             self._duration_s = self.writer.finish()
             self._sink.sync()
@@ -173,5 +174,6 @@ class _Part:
         return Movie(self._path, self._duration_s, self.writer.sample_count)
 
     def discard(self) -> None:
+        """Remove it."""
         self._sink.close()
         self._temp.unlink(missing_ok=True)

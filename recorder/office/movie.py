@@ -90,11 +90,10 @@ class MovieWriter:
 
     def is_ahead_of(self, fragment: Fragment) -> bool:
         """Whether its timeline begins well before the end of what is written: a clock began anew."""
-        for samples, part in fragment.parts:
-            overlap = samples.end_time - part.base_decode_time
-            if overlap > 0 and samples.count and overlap > _SECOND * samples.track.timescale:
-                return True
-        return False
+        return any(
+            samples.count and samples.end_time - part.base_decode_time > _SECOND * samples.track.timescale
+            for samples, part in fragment.parts
+        )
 
     def add(self, fragment: Fragment, mdat: BoxView) -> None:
         """Take one fragment; MediaError, with nothing taken, where it does not fit."""

@@ -69,6 +69,7 @@ class _Attestation:
         self._key = public_key
 
     def faults(self, *, bodies: bool) -> Iterator[Fault]:
+        """Everything that is wrong, the ledger's first; ``bodies``: whether they are hashed, too."""
         journeys = self._journeys()
         known = [place for path in journeys for place in self._known_of_ledger(path)]
         # The ledger before the logs: so they hold each line of theirs that it names, whatever is written meanwhile.

@@ -101,6 +101,7 @@ class _Recovery:
         self._alarms: list[str] = []
 
     def run(self) -> RecoveryReport:
+        """The steps of the README's procedure, in its order. StoreError."""
         store = self._store
         self._mend_log(store.ledger)  # 1
         self._drop_temps()  # 2

@@ -241,6 +241,13 @@ def test_defaults_come_from_the_fragment_before_the_movie() -> None:
     assert part.runs == (Run(8, (1, 1), (2, 2), (True, True), (0, 0)),)
 
 
+def test_boxes_that_say_nothing_of_samples_are_passed_over() -> None:
+    """In a fragment and in what it holds of a track."""
+    run = trun(0x1, 1, 8)
+    plain = read_fragment(moof(traf(run)))
+    assert read_fragment(box(b"moof", box(b"free", b"word"), traf(box(b"free"), run, box(b"sdtp", b"word")))) == plain
+
+
 def test_the_first_sample_may_have_flags_of_its_own() -> None:
     """A keyframe before frames that depend on it, as libavformat writes a GOP."""
     defaults = {1: SampleDefaults(flags=0x10000)}

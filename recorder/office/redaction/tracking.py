@@ -68,6 +68,7 @@ class _Open:
         return last.box.moved(_within(across * later_s, reach), _within(down * later_s, reach))
 
     def take(self, at_s: float, found: Detection) -> None:
+        """It was ``found`` again."""
         key = Key(at_s, found.box)
         self.keys.append(key)
         if at_s - self.first_s <= _SPEED_OVER_S:
