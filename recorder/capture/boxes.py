@@ -23,8 +23,11 @@ _LC_48K_MONO = b"\x11\x88"  # AudioSpecificConfig: object type 2, frequency inde
 _UNITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _SYNC, _NOT_SYNC = 0x0200_0000, 0x0101_0000  # sample_depends_on; sample_is_non_sync_sample
 _DEFAULT_BASE_IS_MOOF, _HAS_DEFAULT_DURATION, _HAS_DEFAULT_FLAGS = 0x02_0000, 0x08, 0x20
-_MOOF_BYTES, _VIDEO_RUN_BYTES, _SOUND_RUN_BYTES = 24, 64, 72  # of the boxes below, without their tracks and rows
+_MOOF = struct.Struct(">I4s I4s2I")  # moof, mfhd; without its tracks
+_VIDEO_TRAF = struct.Struct(">I4s I4s2I I4sIQ I4s2Ii")  # traf, tfhd, tfdt, trun; without its rows
+_SOUND_TRAF = struct.Struct(">I4s I4s4I I4sIQ I4s2Ii")  # the same, with what all its rows have in common in tfhd
 _VIDEO_ROW_BYTES, _SOUND_ROW_BYTES = 12, 4
+_TFDT_64_BIT = 1 << 24  # version 1
 _HAS_OFFSET, _HAS_DURATION, _HAS_SIZE, _HAS_FLAGS = 0x1, 0x100, 0x200, 0x400
 
 
@@ -75,40 +78,45 @@ def initialisation(video: VideoFormat | None, *, with_sound: bool) -> bytes:
 
 def fragment(sequence: int, video: Run[Sample], sound: Run[int], payload: Sequence[bytes | memoryview]) -> bytes:
     """``moof`` and ``mdat``. ``sound`` lists the sizes of its packets. ``payload``: the frames, then the packets."""
-    payload_at = _MOOF_BYTES + 8
-    payload_at += _VIDEO_RUN_BYTES + _VIDEO_ROW_BYTES * len(video.samples) if video.samples else 0
-    payload_at += _SOUND_RUN_BYTES + _SOUND_ROW_BYTES * len(sound.samples) if sound.samples else 0
-    tracks = []
+    video_bytes = _VIDEO_TRAF.size + _VIDEO_ROW_BYTES * len(video.samples) if video.samples else 0
+    sound_bytes = _SOUND_TRAF.size + _SOUND_ROW_BYTES * len(sound.samples) if sound.samples else 0
+    moof_bytes = _MOOF.size + video_bytes + sound_bytes
+    pieces: list[bytes | memoryview] = [_MOOF.pack(moof_bytes, b"moof", _MOOF.size - 8, b"mfhd", 0, sequence)]
+    payload_at = moof_bytes + 8
     if video.samples:
-        tracks.append(_video_run(video, payload_at))
+        pieces += _video_run(video, video_bytes, payload_at)
     if sound.samples:
-        tracks.append(_sound_run(sound, payload_at + sum(s.size_bytes for s in video.samples)))
-    moof = box(b"moof", full_box(b"mfhd", 0, 0, struct.pack(">I", sequence)), *tracks)
-    mdat = struct.pack(">I4s", 8 + sum(map(len, payload)), b"mdat")
-    return b"".join((moof, mdat, *payload))  # the only copy that is made of it
+        pieces += _sound_run(sound, sound_bytes, payload_at + sum([sample.size_bytes for sample in video.samples]))
+    pieces.append(struct.pack(">I4s", 8 + sum(map(len, payload)), b"mdat"))
+    return b"".join((*pieces, *payload))  # the only copy that is made of it
 
 
-def _video_run(run: Run[Sample], offset: int) -> bytes:
-    flags = _HAS_OFFSET | _HAS_DURATION | _HAS_SIZE | _HAS_FLAGS
-    row = struct.Struct(">III").pack
-    rows = b"".join([row(s.duration, s.size_bytes, _SYNC if s.is_keyframe else _NOT_SYNC) for s in run.samples])
-    return box(
-        b"traf",
-        full_box(b"tfhd", 0, _DEFAULT_BASE_IS_MOOF, struct.pack(">I", VIDEO_TRACK)),
-        full_box(b"tfdt", 1, 0, struct.pack(">Q", run.decode_time)),
-        full_box(b"trun", 0, flags, struct.pack(">Ii", len(run.samples), offset), rows),
+def _video_run(run: Run[Sample], traf_bytes: int, offset: int) -> tuple[bytes, bytes]:
+    """``traf`` of the frames, of which the first lies at ``offset`` from the beginning of ``moof``."""
+    rows: list[int] = []
+    for duration, size_bytes, is_keyframe in run.samples:
+        rows += (duration, size_bytes, _SYNC if is_keyframe else _NOT_SYNC)
+    table = struct.pack(f">{len(rows)}I", *rows)
+    head = _VIDEO_TRAF.pack(
+        *(traf_bytes, b"traf"),
+        *(16, b"tfhd", _DEFAULT_BASE_IS_MOOF, VIDEO_TRACK),
+        *(20, b"tfdt", _TFDT_64_BIT, run.decode_time),
+        *(20 + len(table), b"trun", _HAS_OFFSET | _HAS_DURATION | _HAS_SIZE | _HAS_FLAGS, len(run.samples), offset),
     )
+    return head, table
 
 
-def _sound_run(run: Run[int], offset: int) -> bytes:
-    flags = _DEFAULT_BASE_IS_MOOF | _HAS_DEFAULT_DURATION | _HAS_DEFAULT_FLAGS
-    sizes = struct.pack(f">{len(run.samples)}I", *run.samples)
-    return box(
-        b"traf",
-        full_box(b"tfhd", 0, flags, struct.pack(">III", SOUND_TRACK, AAC_FRAME, _SYNC)),
-        full_box(b"tfdt", 1, 0, struct.pack(">Q", run.decode_time)),
-        full_box(b"trun", 0, _HAS_OFFSET | _HAS_SIZE, struct.pack(">Ii", len(run.samples), offset), sizes),
+def _sound_run(run: Run[int], traf_bytes: int, offset: int) -> tuple[bytes, bytes]:
+    """The same of the packets of sound."""
+    table = struct.pack(f">{len(run.samples)}I", *run.samples)
+    common = _DEFAULT_BASE_IS_MOOF | _HAS_DEFAULT_DURATION | _HAS_DEFAULT_FLAGS
+    head = _SOUND_TRAF.pack(
+        *(traf_bytes, b"traf"),
+        *(24, b"tfhd", common, SOUND_TRACK, AAC_FRAME, _SYNC),
+        *(20, b"tfdt", _TFDT_64_BIT, run.decode_time),
+        *(20 + len(table), b"trun", _HAS_OFFSET | _HAS_SIZE, len(run.samples), offset),
     )
+    return head, table
 
 
 def _trex(track: int) -> bytes:

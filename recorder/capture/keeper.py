@@ -15,7 +15,7 @@ from recorder.errors import CaptureError
 
 SILENT_AFTER_S = 3.0
 _ROUND_S = 0.1  # until a device has delivered, and between tries
-_WATCHING_ROUND_S = 0.5  # a device that has failed, or is not wanted any more, does not wait for it
+_WATCHING_ROUND_S = 1.0  # a device that has failed, or is not wanted any more, does not wait for it
 
 
 class Keeper:

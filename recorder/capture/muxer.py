@@ -19,7 +19,7 @@ from recorder.timekeeping import NS_PER_S
 
 _FRAGMENT_NS = 1_000_000_000  # at most, where nobody cuts it earlier: whoever lost time works off what came meanwhile
 _CHUNK_BYTES = 1 << 16  # of the encryption
-_SOUND_PER_FRAGMENT = 2 * _FRAGMENT_NS * boxes.SOUND_HZ // NS_PER_S  # where there is picture, it decides
+_SOUND_PER_FRAGMENT = 2 * boxes.SOUND_HZ // AAC_FRAME + 1  # packets; where there is picture, it decides
 
 
 class SoundPacket(NamedTuple):
@@ -85,10 +85,10 @@ class Mp4Writer:
     def sound(self, packet: SoundPacket) -> list[Fragment]:
         """Add sound; the fragments that are complete with it. What follows a gap begins a new one."""
         complete: list[Fragment] = []
-        if self._sounds and packet.position != self._sounds[-1].end:
+        if self._sounds and packet.position - self._sounds[-1].position != AAC_FRAME:
             complete += self._end()
         self._sounds.append(packet)
-        if packet.end - self._sounds[0].position >= _SOUND_PER_FRAGMENT:
+        if len(self._sounds) == _SOUND_PER_FRAGMENT:
             complete += self._end()
         return complete
 
@@ -102,7 +102,8 @@ class Mp4Writer:
         older: list[Fragment] = []
         if at := _newest(self._pictures, _CHUNK_BYTES):
             position = (self._pictures[at].captured_ns - self._origin_ns) * boxes.SOUND_HZ // NS_PER_S
-            older = self._fragment(at, sum(packet.end <= position for packet in self._sounds))
+            whole = (position - self._sounds[0].position) // AAC_FRAME if self._sounds else 0
+            older = self._fragment(at, max(0, whole))
         return older + self._end()
 
     def _end(self) -> list[Fragment]:

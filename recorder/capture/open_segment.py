@@ -88,11 +88,13 @@ class OpenSegment:
 
     def picture(self, packet: VideoPacket) -> None:
         """Add a frame."""
-        self._hand_over(self._mp4.picture(packet))
+        if complete := self._mp4.picture(packet):
+            self._hand_over(complete)
 
     def sound(self, packet: SoundPacket) -> None:
         """Add sound."""
-        self._hand_over(self._mp4.sound(packet))
+        if complete := self._mp4.sound(packet):
+            self._hand_over(complete)
 
     def cut(self) -> None:
         """Hand over what waits for its fragment to fill."""

@@ -44,7 +44,6 @@ _SMALL = (64, 64)
 _CLOSING_ROUND_S = 0.02
 _TOGETHER_NS = 390_000_000  # so long pictures wait for one another; then all of it is muxed, written and synced
 _ROUND_S = 0.5  # the mux thread goes round so often at least
-_SOUND_TOGETHER_NS = 100_000_000  # handed in at once, and no more: an encoder that fails costs all of it
 
 _Job = VideoPacket | AudioBlock | Callable[[], None]
 
@@ -256,28 +255,17 @@ class Capture:
     def _work_off(self, for_s: float = math.inf) -> None:
         """Do all that waits, or for so long, if it does not end; what is left then rings by itself."""
         began_s = self._mux_beat_s = time.monotonic()
-        sounds: list[AudioBlock] = []  # handed in together, for that costs little more than one
         while (job := self._inbox.take()) is not None:
-            if isinstance(job, AudioBlock):
-                sounds.append(job)
-                if sum(len(block.samples) for block in sounds) * NS_PER_S >= _SOUND_TOGETHER_NS * job.rate_hz:
-                    self._hand_in(sounds)
-            elif isinstance(job, VideoPacket):
-                if job.is_keyframe:  # a fragment ends here, and sound of its time goes into it
-                    self._hand_in(sounds)
+            if isinstance(job, VideoPacket):
                 self._recording.picture(job)
+            elif isinstance(job, AudioBlock):
+                self._recording.sound(job)
             else:
-                self._hand_in(sounds)
                 job()
             self._mux_beat_s = time.monotonic()
             if self._mux_beat_s - began_s > for_s:
                 self._inbox.put(_nothing)
                 break
-        self._hand_in(sounds)
-
-    def _hand_in(self, sounds: list[AudioBlock]) -> None:
-        self._recording.sound(*sounds)
-        sounds.clear()
 
     def _on_segment_lost(self, number: int, retry_after_s: float) -> None:
         """Called on the card's thread."""

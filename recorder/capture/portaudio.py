@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _BLOCKS_PER_S = 50
 _TOGETHER = 5  # blocks are handed on at once: to wake a thread for one costs more than the block
+_SEAM_NS = NS_PER_S // 1000  # blocks that follow one another so closely are one: what is lost is a block or more
 _RUN_IN = 5  # blocks that are not delivered: so long a driver is wrong about its delay by as much as ten milliseconds
 _LATENCY_S = 0.2  # so long Python may be busy elsewhere before a sample is lost
 _DELAY_AT_MOST_S = 2.0  # a longer one is no delay but an ADC time the driver does not fill in
@@ -111,6 +112,7 @@ class _Stream:
         self._blocks = self._overflows = 0
         self._closing = False
         self._clock = SteadyClock(wanted.rate_hz)
+        self._frame_bytes = 2 * wanted.channels
         self._waiting: deque[bytes] = deque()  # blocks whose time is not known yet
         self._run_in = _RUN_IN
         self._heard: list[_Heard] = []  # on PortAudio's thread
@@ -195,11 +197,20 @@ class _Stream:
     # --- on the relay's thread ---------------------------------------------------------------------------------------
 
     def _pass_on(self, together: list[_Heard]) -> None:
+        """Hand on what has found its time, as one block where it is without a seam."""
+        run: list[bytes] = []
+        begin_ns = due_ns = 0
         for heard in together:
-            self._place(heard)
+            for placed_ns, data in self._placed(heard):
+                if abs(placed_ns - due_ns) > _SEAM_NS or len(run) == _TOGETHER:
+                    self._deliver(run, begin_ns)
+                    run, begin_ns, due_ns = [], placed_ns, placed_ns
+                run.append(data)
+                due_ns += len(data) // self._frame_bytes * NS_PER_S // self._wanted.rate_hz
+        self._deliver(run, begin_ns)
 
-    def _place(self, heard: _Heard) -> None:
-        """Hand on what has found its time."""
+    def _placed(self, heard: _Heard) -> Iterator[tuple[int, bytes]]:
+        """What has found its time, and that."""
         if heard is _LAST:
             known_ns = self._clock.rest()
         elif self._run_in:
@@ -209,7 +220,11 @@ class _Stream:
             self._waiting.append(heard.data)
             known_ns = self._clock.place(heard.measured)
         for begin_ns in known_ns:
-            samples: Samples = np.frombuffer(self._waiting.popleft(), np.int16)
+            yield begin_ns, self._waiting.popleft()
+
+    def _deliver(self, run: list[bytes], begin_ns: int) -> None:
+        if run:
+            samples: Samples = np.frombuffer(b"".join(run), np.int16)
             if self._wanted.channels > 1:
                 samples = samples.reshape(-1, self._wanted.channels).mean(axis=1).astype(np.int16)
             self._on_block(AudioBlock(samples, begin_ns, self._wanted.rate_hz))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from recorder.capture import annexb
-from recorder.capture.clocks import NS_PER_S, SoundClock, Stretch
+from recorder.capture.clocks import NS_PER_S, SoundClock
 from recorder.capture.memory import SoundMemory
 from recorder.capture.open_segment import Card, OpenSegment, Reach
 from recorder.capture.rotation import PICTURE_LATE_NS, Rotation
@@ -20,7 +20,7 @@ from recorder.errors import CaptureError, MediaError
 if TYPE_CHECKING:
     from recorder.capture.faults import Faults
     from recorder.capture.muxer import SoundPacket
-    from recorder.capture.ports import AudioBlock, Durable, Samples, VideoFormat, VideoPacket
+    from recorder.capture.ports import AudioBlock, Durable, VideoFormat, VideoPacket
     from recorder.capture.sound import SoundEncoder
 
 SOUND_LATE_NS = NS_PER_S  # a microphone may be so late before silence takes its place
@@ -115,7 +115,8 @@ class Recording:
             self._keyframe_needed = True
         else:
             segment.picture(packet)
-            self._check_room()
+            if segment.refused:
+                self._give_up()
 
     def _keep_early_picture(self, packet: VideoPacket) -> None:
         """The camera's opening has not returned yet. Where it never does, a GOP now and then is forgotten."""
@@ -152,38 +153,25 @@ class Recording:
         if wanted and before:
             segment = self._current
             self._reaching_back = segment is not None and before[0].captured_ns < segment.began_ns
-            self.sound(*before)
+            for block in before:
+                self.sound(block)
 
-    def sound(self, *blocks: AudioBlock) -> None:
-        """Record blocks where they belong; silence takes the place of what is missing before one."""
-        if not blocks:
-            return
+    def sound(self, block: AudioBlock) -> None:
+        """Record a block where it belongs; silence takes the place of what is missing before it."""
         if not self._sound_wanted:
-            for block in blocks:
-                self._memory.keep(block)
+            self._memory.keep(block)
             return
         self._quiet_ns = 0
-        run: list[tuple[Samples, Stretch]] = []  # of blocks that continue one another, to be encoded at once
-        rate_hz, restart = 0, False
-        for block in blocks:
-            placement = self._clock.place(block.captured_ns, len(block.samples), block.rate_hz)
-            if run and placement.restart:
-                self._encode_run(run, rate_hz, restart=restart)
-                run = []
-            if placement.silence and not self._silence(placement.silence):
-                continue  # the track has ended, and with it the place of this block
-            if placement.stretch is not None:
-                if not run:
-                    rate_hz, restart = block.rate_hz, placement.restart
-                run.append((block.samples[placement.skip :], placement.stretch))
-        if run:
-            self._encode_run(run, rate_hz, restart=restart)
+        placement = self._clock.place(block.captured_ns, len(block.samples), block.rate_hz)
+        if placement.silence and not self._silence(placement.silence):
+            return  # the track has ended, and with it the place of this block
+        stretch = placement.stretch
+        if stretch is not None:
+            samples = block.samples[placement.skip :]
+            self._encode(lambda encoder: encoder.samples(samples, stretch, block.rate_hz, restart=placement.restart))
 
     def _silence(self, count: int) -> bool:
         return self._encode(lambda encoder: encoder.silence(count))
-
-    def _encode_run(self, run: list[tuple[Samples, Stretch]], rate_hz: int, *, restart: bool) -> None:
-        self._encode(lambda encoder: encoder.samples(run, rate_hz, restart=restart))
 
     def _fill(self) -> None:
         """Let silence take the place of a microphone that has been waited for long enough."""
@@ -230,24 +218,21 @@ class Recording:
 
     def _route(self, packets: list[SoundPacket]) -> None:
         for packet in packets:
-            moment_ns = self._clock.moment_ns(packet.position)
-            current = self._current
-            if self._previous is not None and current is not None and moment_ns < current.began_ns:
-                self._previous.sound(packet)
-                self._check_room()
-                continue
-            self._seal_previous()
+            moment_ns, current = self._clock.moment_ns(packet.position), self._current
+            if self._previous is not None:
+                if current is not None and moment_ns < current.began_ns:
+                    self._previous.sound(packet)
+                    continue
+                self._seal_previous()
             if current is None or self._reaching_back:
                 self._keep_early(packet, moment_ns)
-            else:
-                if self._rotation.at_sound(current.began_ns, moment_ns, self._picture_ns):
-                    self._begin(moment_ns, None)
-                self._add_sound(packet, moment_ns)
-
-    def _add_sound(self, packet: SoundPacket, moment_ns: int) -> None:
-        if self._current is not None and moment_ns >= self._current.began_ns:
-            self._current.sound(packet)
-            self._check_room()
+                continue
+            if self._rotation.at_sound(current.began_ns, moment_ns, self._picture_ns):
+                self._begin(moment_ns, None)
+                current = self._current
+            if current is not None and moment_ns >= current.began_ns:
+                current.sound(packet)
+        self._check_room()
 
     def _keep_early(self, packet: SoundPacket, moment_ns: int) -> None:
         """Keep the newest sound for the picture that will begin a segment, but not for ever."""
@@ -336,11 +321,15 @@ class Recording:
         """Where the card was too slow for a fragment, its segment ends before it."""
         previous, current = self._previous, self._current
         if (current is not None and current.refused) or (previous is not None and previous.refused):
-            for segment in (previous, current):
-                if segment is not None:
-                    segment.seal("fault")
-            self._previous = self._current = None
-            self._draining = True
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """End the segments that are open; none begins until there is room again."""
+        for segment in (self._previous, self._current):
+            if segment is not None:
+                segment.seal("fault")
+        self._previous = self._current = None
+        self._draining = True
 
     def _watch_card(self) -> None:
         """Tell when the card begins to be too slow, and when that is over."""

@@ -11,7 +11,6 @@ that was chosen.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,13 +38,11 @@ class Resampler:
         self._base = -self._half  # which sample of the run the first of it is
         self._wanted: deque[Stretch] = deque()  # counted from the first sample of the run
 
-    def feed(self, blocks: Sequence[tuple[Samples, Stretch]]) -> Samples:
-        """What is ready after these; each stretch is counted from the beginning of its block."""
+    def feed(self, samples: Samples, stretch: Stretch) -> Samples:
+        """What is ready after these; the stretch is counted from the first of them."""
         begin = self._base + len(self._input)
-        for samples, stretch in blocks:
-            self._want(stretch.at + (begin << ONE_BITS), stretch.step, stretch.count)
-            begin += len(samples)
-        self._input = np.concatenate((self._input, *(samples for samples, _ in blocks)))
+        self._want(stretch.at + (begin << ONE_BITS), stretch.step, stretch.count)
+        self._input = np.concatenate((self._input, samples))
         return self._ready()
 
     def _want(self, at: int, step: int, count: int) -> None:

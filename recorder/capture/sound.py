@@ -6,7 +6,6 @@ sample of a block); the blocks' own rate becomes that in ``resampler.py``, witho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -46,15 +45,15 @@ class SoundEncoder:
             packets += self._append(np.zeros(min(RATE_HZ, count - begin), np.int16))
         return packets
 
-    def samples(self, blocks: Sequence[tuple[Samples, Stretch]], rate_hz: int, *, restart: bool) -> list[SoundPacket]:
-        """Append what lies where the stretches say in blocks at ``rate_hz``. Raises CaptureError.
+    def samples(self, samples: Samples, stretch: Stretch, rate_hz: int, *, restart: bool) -> list[SoundPacket]:
+        """Append what lies where ``stretch`` says in a block at ``rate_hz``. Raises CaptureError.
 
-        ``restart``: they do not continue those before. Several at once cost little more than one.
+        ``restart``: it does not continue the one before.
         """
         rest = self._rest() if restart else None
         if self._resampler is None:
             self._resampler = Resampler(rate_hz)
-        ready = self._resampler.feed(blocks)
+        ready = self._resampler.feed(samples, stretch)
         return self._append(ready if rest is None else np.concatenate((rest, ready)))
 
     def finish(self) -> list[SoundPacket]:

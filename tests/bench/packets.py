@@ -120,17 +120,16 @@ class PacketCamera:
 
 
 class PacketMicrophone:
-    """Delivers silence, five blocks of 20 ms at once as ``PortAudioMicrophone`` does; the sound is in the packets."""
+    """Delivers silence, 100 ms at once as ``PortAudioMicrophone`` does; the sound is in the packets."""
 
     def __init__(self) -> None:
         self._player: _Player | None = None
 
     def open(self, on_block: Callable[[AudioBlock], None], on_failure: Callable[[DeviceFailure], None]) -> None:
-        block = np.zeros(RATE_HZ // 50, np.int16)
+        block = np.zeros(RATE_HZ // 10, np.int16)
 
         def deliver(_: int, captured_ns: int) -> None:
-            for number in range(5):
-                on_block(AudioBlock(block, captured_ns + number * NS_PER_S // 50, RATE_HZ))
+            on_block(AudioBlock(block, captured_ns, RATE_HZ))
 
         self._player = _Player(10, deliver)
 

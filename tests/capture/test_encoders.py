@@ -116,7 +116,7 @@ def test_samples_come_out_where_they_went_in(rate_hz: int) -> None:
     packets = []
     for begin in range(0, rate_hz, 777):
         block = samples[begin : begin + 777]
-        packets += encoder.samples([(block, evenly(begin, len(block), rate_hz))], rate_hz, restart=begin == 0)
+        packets += encoder.samples(block, evenly(begin, len(block), rate_hz), rate_hz, restart=begin == 0)
     packets += encoder.finish()
     assert [p.position for p in packets] == [10_000 - 1024 + n * 1024 for n in range(len(packets))]
     heard = pcm(packets, 10_000 - 1024)[1024:]
@@ -131,8 +131,8 @@ def test_silence_is_as_long_as_it_was_asked_for(rate_hz: int) -> None:
     click = np.full(rate_hz // 10, 20_000, np.int16)
     encoder = SoundEncoder(0)
     stretch = evenly(0, len(click), rate_hz)
-    packets = encoder.samples([(click, stretch)], rate_hz, restart=True) + encoder.silence(24_000)
-    packets += encoder.samples([(click, stretch)], rate_hz, restart=True) + encoder.finish()
+    packets = encoder.samples(click, stretch, rate_hz, restart=True) + encoder.silence(24_000)
+    packets += encoder.samples(click, stretch, rate_hz, restart=True) + encoder.finish()
     loud = np.abs(pcm(packets, -1024)[1024:]) > 0.3
     edges = np.flatnonzero(np.diff(loud.astype(int)))
     assert abs(edges[0] - 4_800) <= 24

@@ -183,7 +183,7 @@ def scene() -> tuple[VideoFormat, list[VideoPacket], list[SoundPacket]]:
         pictures.append(encoder.encode(canvas.frame, ORIGIN + S + n * FRAME_NS, FRAME_NS))
     sound = SoundEncoder(48_000)
     samples = np.tile(one_second(48_000), 3)
-    packets = sound.samples([(samples, Stretch(0, ONE, len(samples)))], 48_000, restart=True) + sound.finish()
+    packets = sound.samples(samples, Stretch(0, ONE, len(samples)), 48_000, restart=True) + sound.finish()
     return encoder.format, pictures, packets
 
 

@@ -9,20 +9,6 @@ from recorder.capture.resampler import Resampler
 LEVEL = 20_000
 
 
-def test_several_blocks_at_once_are_the_same_as_one_after_the_other() -> None:
-    """Also where the clock's pace changes between them."""
-    samples = np.random.default_rng(1).integers(-32_768, 32_767, 960 * 4).astype(np.int16)
-    blocks, at = [], 0
-    for n, step in enumerate((ONE, ONE, ONE + ONE // 1_000, ONE)):
-        count = -((at - 960 * ONE) // step)
-        blocks.append((samples[960 * n : 960 * (n + 1)], Stretch(at, step, count)))
-        at += count * step - 960 * ONE
-    together, apart = Resampler(RATE_HZ), Resampler(RATE_HZ)
-    once = np.concatenate([together.feed(blocks), together.finish()])
-    each = np.concatenate([*(apart.feed([block]) for block in blocks), apart.finish()])
-    np.testing.assert_array_equal(once, each)
-
-
 def tone(hz: float, places: np.ndarray, rate_hz: int) -> np.ndarray:
     return LEVEL * np.sin(2 * np.pi * hz * places / rate_hz)
 
@@ -33,7 +19,7 @@ def resampled(samples: np.ndarray, rate_hz: int, step: int, block: int) -> np.nd
     for begin in range(0, len(samples), block):
         lasts = len(samples[begin : begin + block]) * ONE
         count = max(0, -((at - lasts) // step))
-        parts.append(resampler.feed([(samples[begin : begin + block], Stretch(at, step, count))]))
+        parts.append(resampler.feed(samples[begin : begin + block], Stretch(at, step, count)))
         at += count * step - lasts
     return np.concatenate([*parts, resampler.finish()])
 

@@ -110,7 +110,7 @@ def test_the_edge_of_a_beep_is_neither_silence_nor_a_jump(offset: int, beeps: in
     """What the codec leaves of it lies over the pilot, for 40 ms before and after: here so that it shows."""
     encoder = SoundEncoder(0)
     samples = scene(6, offset=offset)
-    packets = encoder.samples([(samples, Stretch(0, ONE, len(samples)))], RATE_HZ, restart=False) + encoder.finish()
+    packets = encoder.samples(samples, Stretch(0, ONE, len(samples)), RATE_HZ, restart=False) + encoder.finish()
     decoder: Any = av.CodecContext.create("aac", "r")
     decoder.extradata = bytes([0x11, 0x88])  # AudioSpecificConfig: AAC-LC, 48 kHz, one channel (ISO 14496-3, 1.6.2.1)
     decoded = [frame.to_ndarray()[0] for packet in packets for frame in decoder.decode(av.Packet(packet.data))]

@@ -114,7 +114,7 @@ def test_a_microphone_delivers_samples_that_follow_each_other(microphone: Microp
     ears = Ears()
     opened_ns = boottime_ns()
     listen(microphone, ears)
-    delivered = ears.get(40)
+    delivered = ears.get(10)
     assert delivered[0][0].captured_ns >= opened_ns - S // 20
     for (before, _), (after, _) in pairwise(delivered):
         due_ns = before.captured_ns + len(before.samples) * S / before.rate_hz

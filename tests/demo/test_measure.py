@@ -48,7 +48,7 @@ def sounds(samples: np.ndarray | None = None, position: int = RATE_HZ) -> list[S
     """The scene's sound, or this, from ``position`` on."""
     encoder = SoundEncoder(position)
     samples = np.tile(one_second(RATE_HZ), SECONDS) if samples is None else samples
-    return encoder.samples([(samples, Stretch(0, ONE, len(samples)))], RATE_HZ, restart=True) + encoder.finish()
+    return encoder.samples(samples, Stretch(0, ONE, len(samples)), RATE_HZ, restart=True) + encoder.finish()
 
 
 def recording(

@@ -68,7 +68,7 @@ def film(seconds: int, size: tuple[int, int] = (320, 180), bitrate_bps: int = 30
         pictures.append(encoder.encode(canvas.frame, at_ns, NS_PER_S // FPS))
     sound = SoundEncoder(0)
     samples = np.tile(one_second(SOUND_HZ), seconds)
-    sounds = sound.samples([(samples, Stretch(0, ONE, len(samples)))], SOUND_HZ, restart=True) + sound.finish()
+    sounds = sound.samples(samples, Stretch(0, ONE, len(samples)), SOUND_HZ, restart=True) + sound.finish()
     # What the encoder puts before the first sample has no place below zero: the recorder's origin leaves room for it.
     return Footage(encoder.format, tuple(pictures), tuple(packet for packet in sounds if packet.position >= 0))
 
