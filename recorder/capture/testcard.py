@@ -77,16 +77,16 @@ class TestCard:
 
     def __init__(self, width: int, height: int) -> None:
         self._strip = _strip(width, height)
-        self._still = [np.zeros((height // part, width // part), np.uint8) for part in (1, 2, 2)]
-        for plane, levels in zip(self._still, zip(*_BARS, strict=True), strict=True):
-            plane[:] = np.asarray(levels, np.uint8)[np.arange(plane.shape[1]) * len(_BARS) // plane.shape[1]]
+        self._bars = [  # one line of each plane
+            np.asarray(levels, np.uint8)[np.arange(width // part) * len(_BARS) // (width // part)]
+            for part, levels in zip((1, 2, 2), zip(*_BARS, strict=True), strict=True)
+        ]
         self._waves_top = height // 5 * 3 // 2 * 2
-        for plane in self._still[1:]:
-            plane[self._waves_top // 2 :] = _NEUTRAL
         self._waves = _waves(self._waves_top, height, width + _PERIOD)
         noise = random.Random(0)  # noqa: S311 - noise for an encoder, always the same; numpy's own costs 3 MB
-        grain = np.frombuffer(noise.randbytes(self._waves.size), np.uint8) % np.uint8(_GRAIN)
-        self._grain: Plane = grain.reshape(self._waves.shape)
+        self._grain: Plane = np.empty_like(self._waves)
+        for line in self._grain:
+            line[:] = np.frombuffer(noise.randbytes(line.size), np.uint8) % np.uint8(_GRAIN)
 
     def draw(self, planes: tuple[Plane, Plane, Plane], counter: int, *, flash: bool) -> None:
         """Draw frame ``counter`` (0 to 2^32 - 1); white where ``flash``."""
@@ -94,8 +94,10 @@ class TestCard:
             for plane, level in zip(planes, (_WHITE, _NEUTRAL, _NEUTRAL), strict=True):
                 plane[:] = level
         else:
-            for plane, still in zip(planes, self._still, strict=True):
-                plane[:] = still
+            for plane, bars in zip(planes, self._bars, strict=True):
+                plane[: self._waves_top] = bars
+            for plane in planes[1:]:
+                plane[self._waves_top // 2 :] = _NEUTRAL
             shift = counter * _SPEED % _PERIOD
             width = planes[0].shape[1]
             jump = counter * _JUMP % _PERIOD

@@ -38,9 +38,9 @@ _FRAGMENTS = ["-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_
 
 
 def unit_environment() -> dict[str, str]:
-    """What the unit sets for memory and threads."""
-    words = " ".join(line.removeprefix("Environment=") for line in _UNIT.read_text().splitlines() if "MALLOC" in line)
-    return dict(word.split("=", 1) for word in words.split())
+    """What the unit sets, but for the folder that belongs to the service."""
+    lines = [line.removeprefix("Environment=") for line in _UNIT.read_text().splitlines() if "Environment=" in line]
+    return dict(word.split("=", 1) for line in lines for word in line.split() if not word.startswith("LG_WD="))
 
 
 def race(minute: Path, folder: Path, recipient: str) -> tuple[float, float]:
