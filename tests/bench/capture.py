@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench import packets
-from tests.daemon.vehicle import CLI, Vehicle
+from tests.daemon.vehicle import CLI, Vehicle, unit_environment
 from tests.powercut.card import card, why_not
 
 RUNS, SECONDS = 5, 60
@@ -33,14 +33,7 @@ _CARD_BYTES = 1 << 30  # more than a recorder keeps free
 _SECTOR_BYTES = 512  # of /sys/block/*/stat, whatever the device's own are
 _WRITTEN = 6  # the field of it (Documentation/block/stat.rst)
 SIZES = {"1280x720": (1280, 720, 120), "1920x1080": (1920, 1080, 150)}  # and the goal in MB
-_UNIT = Path(__file__).parents[2] / "systemd" / "cabin-recorder.service"
 _FRAGMENTS = ["-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "250000"]
-
-
-def unit_environment() -> dict[str, str]:
-    """What the unit sets, but for the folder that belongs to the service."""
-    lines = [line.removeprefix("Environment=") for line in _UNIT.read_text().splitlines() if "Environment=" in line]
-    return dict(word.split("=", 1) for line in lines for word in line.split() if not word.startswith("LG_WD="))
 
 
 def race(minute: Path, folder: Path, recipient: str) -> tuple[float, float]:

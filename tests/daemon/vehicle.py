@@ -14,6 +14,7 @@ from recorder.vault.age import X25519Identity
 
 CLI = [sys.executable, "-m", "recorder"]
 PATIENCE_S = 20.0
+_UNIT = Path(__file__).parents[2] / "systemd" / "cabin-recorder.service"
 
 CONFIG = """
 vehicle = "VAN-1"
@@ -45,6 +46,12 @@ kind = "simulated"
 [notice]
 enabled = false
 """
+
+
+def unit_environment() -> dict[str, str]:
+    """What the unit sets, but for the folder that belongs to the service."""
+    lines = [line.removeprefix("Environment=") for line in _UNIT.read_text().splitlines() if "Environment=" in line]
+    return dict(word.split("=", 1) for line in lines for word in line.split() if not word.startswith("LG_WD="))
 
 
 class Vehicle:
