@@ -18,7 +18,7 @@ def memory_mb(vehicle: Vehicle) -> tuple[float, float]:
 
 
 def test_most_memory_lies_in_huge_pages(vehicle: Vehicle) -> None:
-    """Where the kernel gives them to who asks: 33 of 43 MB here; 4 without the one of the two settings, 0 without the other."""
+    """Where the kernel gives them to who asks: 33 of 43 MB; 4 without the one setting for it, 0 without the other."""
     if not HUGE_PAGES.exists() or "[madvise]" not in HUGE_PAGES.read_text():
         pytest.skip("this kernel has no huge pages for those who ask")
     vehicle.start(unit_environment())
