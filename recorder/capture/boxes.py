@@ -84,21 +84,21 @@ def fragment(sequence: int, video: Run[Sample], sound: Run[int], payload: Sequen
     pieces: list[bytes | memoryview] = [_MOOF.pack(moof_bytes, b"moof", _MOOF.size - 8, b"mfhd", 0, sequence)]
     payload_at = moof_bytes + 8
     if video.samples:
-        pieces += _video_run(video, video_bytes, payload_at)
+        pieces += _video_run(video, payload_at)
     if sound.samples:
-        pieces += _sound_run(sound, sound_bytes, payload_at + sum([sample.size_bytes for sample in video.samples]))
+        pieces += _sound_run(sound, payload_at + sum([sample.size_bytes for sample in video.samples]))
     pieces.append(struct.pack(">I4s", 8 + sum(map(len, payload)), b"mdat"))
     return b"".join((*pieces, *payload))  # the only copy that is made of it
 
 
-def _video_run(run: Run[Sample], traf_bytes: int, offset: int) -> tuple[bytes, bytes]:
+def _video_run(run: Run[Sample], offset: int) -> tuple[bytes, bytes]:
     """``traf`` of the frames, of which the first lies at ``offset`` from the beginning of ``moof``."""
     rows: list[int] = []
     for duration, size_bytes, is_keyframe in run.samples:
         rows += (duration, size_bytes, _SYNC if is_keyframe else _NOT_SYNC)
     table = struct.pack(f">{len(rows)}I", *rows)
-    head = _VIDEO_TRAF.pack(
-        *(traf_bytes, b"traf"),
+    head = _VIDEO_TRAF.pack(  # each line a box, its size first
+        *(_VIDEO_TRAF.size + len(table), b"traf"),
         *(16, b"tfhd", _DEFAULT_BASE_IS_MOOF, VIDEO_TRACK),
         *(20, b"tfdt", _TFDT_64_BIT, run.decode_time),
         *(20 + len(table), b"trun", _HAS_OFFSET | _HAS_DURATION | _HAS_SIZE | _HAS_FLAGS, len(run.samples), offset),
@@ -106,12 +106,12 @@ def _video_run(run: Run[Sample], traf_bytes: int, offset: int) -> tuple[bytes, b
     return head, table
 
 
-def _sound_run(run: Run[int], traf_bytes: int, offset: int) -> tuple[bytes, bytes]:
+def _sound_run(run: Run[int], offset: int) -> tuple[bytes, bytes]:
     """The same of the packets of sound."""
     table = struct.pack(f">{len(run.samples)}I", *run.samples)
     common = _DEFAULT_BASE_IS_MOOF | _HAS_DEFAULT_DURATION | _HAS_DEFAULT_FLAGS
     head = _SOUND_TRAF.pack(
-        *(traf_bytes, b"traf"),
+        *(_SOUND_TRAF.size + len(table), b"traf"),
         *(24, b"tfhd", common, SOUND_TRACK, AAC_FRAME, _SYNC),
         *(20, b"tfdt", _TFDT_64_BIT, run.decode_time),
         *(20 + len(table), b"trun", _HAS_OFFSET | _HAS_SIZE, len(run.samples), offset),

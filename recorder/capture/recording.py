@@ -115,8 +115,7 @@ class Recording:
             self._keyframe_needed = True
         else:
             segment.picture(packet)
-            if segment.refused:
-                self._give_up()
+            self._check_room()
 
     def _keep_early_picture(self, packet: VideoPacket) -> None:
         """The camera's opening has not returned yet. Where it never does, a GOP now and then is forgotten."""
@@ -321,15 +320,11 @@ class Recording:
         """Where the card was too slow for a fragment, its segment ends before it."""
         previous, current = self._previous, self._current
         if (current is not None and current.refused) or (previous is not None and previous.refused):
-            self._give_up()
-
-    def _give_up(self) -> None:
-        """End the segments that are open; none begins until there is room again."""
-        for segment in (self._previous, self._current):
-            if segment is not None:
-                segment.seal("fault")
-        self._previous = self._current = None
-        self._draining = True
+            for segment in (previous, current):
+                if segment is not None:
+                    segment.seal("fault")
+            self._previous = self._current = None
+            self._draining = True
 
     def _watch_card(self) -> None:
         """Tell when the card begins to be too slow, and when that is over."""

@@ -25,6 +25,7 @@ _BARS = (  # Y, Cb, Cr of 75 % colour bars (SMPTE EG 1)
     (180, 128, 128), (162, 44, 142), (131, 156, 44), (112, 72, 58), (84, 184, 198), (65, 100, 212), (35, 212, 114)
 )  # fmt: skip
 _FLASH_ABOVE = 200  # brighter than any bar or wave
+_SUBSAMPLED = (1, 2, 2)  # Y, U and V of 4:2:0
 _SPEED = 2  # dots a frame
 _PERIOD = 256
 _GRAIN, _JUMP = 20, 97  # noise as of a camera, elsewhere in every frame: an encoder must have something to do
@@ -79,7 +80,7 @@ class TestCard:
         self._strip = _strip(width, height)
         self._bars = [  # one line of each plane
             np.asarray(levels, np.uint8)[np.arange(width // part) * len(_BARS) // (width // part)]
-            for part, levels in zip((1, 2, 2), zip(*_BARS, strict=True), strict=True)
+            for part, levels in zip(_SUBSAMPLED, zip(*_BARS, strict=True), strict=True)
         ]
         self._waves_top = height // 5 * 3 // 2 * 2
         self._waves = _waves(self._waves_top, height, width + _PERIOD)
@@ -94,10 +95,9 @@ class TestCard:
             for plane, level in zip(planes, (_WHITE, _NEUTRAL, _NEUTRAL), strict=True):
                 plane[:] = level
         else:
-            for plane, bars in zip(planes, self._bars, strict=True):
-                plane[: self._waves_top] = bars
-            for plane in planes[1:]:
-                plane[self._waves_top // 2 :] = _NEUTRAL
+            for plane, bars, part in zip(planes, self._bars, _SUBSAMPLED, strict=True):
+                plane[: self._waves_top // part] = bars
+                plane[self._waves_top // part :] = _NEUTRAL
             shift = counter * _SPEED % _PERIOD
             width = planes[0].shape[1]
             jump = counter * _JUMP % _PERIOD

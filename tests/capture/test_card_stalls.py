@@ -133,6 +133,17 @@ class Journey:
 SLOW = [FaultRaised("card-slow"), FaultCleared("card-slow")]
 
 
+def test_an_open_segment_is_looked_after_whether_or_not_anything_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card that stands still is noticed although nothing is written."""
+    journey = Journey(monkeypatch)
+    journey.captures(1)
+    journey.standing.clear()
+    journey.free.clear()
+    assert journey.standing.wait(10)
+    journey.free.set()
+    journey.end()
+
+
 def test_ten_seconds_of_every_minute_for_ten_minutes_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """And a whole minute after them costs nothing either: two minutes of 4 Mb/s fit into the queue.
 

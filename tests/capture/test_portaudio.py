@@ -108,7 +108,7 @@ def test_times_are_those_of_the_first_sample(plugged: PipeMicrophone, microphone
 @pytest.mark.parametrize("plugged", [{"off_ppm": 5_000.0}, {"off_ppm": 0.0}], indirect=True, ids=["off", "right"])
 def test_a_clock_that_is_off_shows_in_the_times(plugged: PipeMicrophone, microphone: PortAudioMicrophone) -> None:
     """Times are the recorder's, not the device's: its samples come so much faster as its clock runs too fast."""
-    blocks = Ear().open(microphone).hear(20.0)[20:]
+    blocks = Ear().open(microphone).hear(20.0)[20:]  # two seconds
     counts = np.cumsum([len(block.samples) for block in blocks[:-1]])
     times_s = np.array([block.captured_ns - blocks[0].captured_ns for block in blocks[1:]]) / NS_PER_S
     off_ppm = (np.polyfit(times_s, counts, 1)[0] / RATE_HZ - 1) * 1e6

@@ -9,6 +9,20 @@ from recorder.capture.resampler import Resampler
 LEVEL = 20_000
 
 
+def test_where_blocks_end_makes_no_difference_where_the_pace_changes_either() -> None:
+    samples = np.random.default_rng(1).integers(-32_768, 32_767, 960 * 4).astype(np.int16)
+    whole, halved, at = Resampler(RATE_HZ), Resampler(RATE_HZ), 0
+    once, twice = [], []
+    for n, step in enumerate((ONE, ONE, ONE + ONE // 1_000, ONE)):
+        count, first = -((at - 960 * ONE) // step), -((at - 480 * ONE) // step)
+        block = samples[960 * n : 960 * (n + 1)]
+        once.append(whole.feed(block, Stretch(at, step, count)))
+        twice.append(halved.feed(block[:480], Stretch(at, step, first)))
+        twice.append(halved.feed(block[480:], Stretch(at + first * step - 480 * ONE, step, count - first)))
+        at += count * step - 960 * ONE
+    np.testing.assert_array_equal(np.concatenate([*once, whole.finish()]), np.concatenate([*twice, halved.finish()]))
+
+
 def tone(hz: float, places: np.ndarray, rate_hz: int) -> np.ndarray:
     return LEVEL * np.sin(2 * np.pi * hz * places / rate_hz)
 

@@ -37,6 +37,13 @@ class Ears:
     def get(self, count: int) -> list[tuple]:
         return [self._values.get(timeout=WITHIN_S) for _ in range(count)]
 
+    def hear(self, seconds: float) -> list[tuple]:
+        """So much sound, however long its blocks are."""
+        heard: list[tuple] = []
+        while sum(len(block.samples) / block.rate_hz for block, _ in heard) < seconds:
+            heard += self.get(1)
+        return heard
+
     def quiet(self) -> bool:
         """Whether nothing more comes for a while."""
         while not self._values.empty():
@@ -114,7 +121,7 @@ def test_a_microphone_delivers_samples_that_follow_each_other(microphone: Microp
     ears = Ears()
     opened_ns = boottime_ns()
     listen(microphone, ears)
-    delivered = ears.get(10)
+    delivered = ears.hear(0.8)
     assert delivered[0][0].captured_ns >= opened_ns - S // 20
     for (before, _), (after, _) in pairwise(delivered):
         due_ns = before.captured_ns + len(before.samples) * S / before.rate_hz
