@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.daemon.hugepages import huge_share, require_huge_pages
 from tests.systemd.conftest import BEHAVIOUR
 from tests.systemd.container import Container, drop_in
 
@@ -25,6 +26,13 @@ def test_the_watchdog_bites_a_stalled_recorder(vehicle: Container) -> None:
     status = vehicle.recorder("status")
     assert (status["journey"], status["state"]) == (journey, "Recording")
     assert vehicle.show("cabin-recorder.service", "NRestarts") == {"NRestarts": "1"}
+
+
+def test_most_memory_lies_in_huge_pages(vehicle: Container) -> None:
+    """As in tests/daemon/test_memory.py: the sandbox leaves the C library what it asks the kernel for."""
+    require_huge_pages()
+    vehicle.record()
+    assert huge_share(vehicle.out("cat", f"/proc/{vehicle.main_pid()}/smaps_rollup")) > 0.5
 
 
 def test_killed_it_goes_on(vehicle: Container) -> None:
